@@ -1,0 +1,169 @@
+//! Code lists and reference tables: codes with labels in both languages.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::GeometryKind;
+use crate::lang::{Lang, Text};
+use crate::value::{DataType, Value};
+
+/// A code: an integer or a text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CodeKey {
+    /// Most lists.
+    Int(i64),
+    /// Provinces, watersheds, species.
+    Text(String),
+}
+
+impl CodeKey {
+    /// The code as a value.
+    pub fn to_value(&self) -> Value {
+        match self {
+            CodeKey::Int(i) => Value::Int(*i),
+            CodeKey::Text(t) => Value::Text(t.clone()),
+        }
+    }
+
+    /// The value as a code, if it can be one.
+    pub fn of(value: &Value) -> Option<CodeKey> {
+        match value {
+            Value::Int(i) => Some(CodeKey::Int(*i)),
+            Value::Text(t) => Some(CodeKey::Text(t.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for CodeKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            CodeKey::Int(i) => i.fmt(f),
+            CodeKey::Text(t) => t.fmt(f),
+        }
+    }
+}
+
+/// One code with its labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    /// The code.
+    pub code: CodeKey,
+    /// Label.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub name: Text,
+    /// One sentence.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub description: Text,
+    /// Values of the list's further columns, as text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub more: BTreeMap<String, String>,
+}
+
+/// A further column of a reference table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListColumn {
+    /// Column name.
+    pub id: String,
+    /// Data type.
+    #[serde(rename = "type")]
+    pub data_type: DataType,
+}
+
+/// A code list; `id` is `schema.table`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeList {
+    /// `schema.table`.
+    pub id: String,
+    /// Title.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub title: Text,
+    /// Key column, `code` unless named.
+    #[serde(default = "default_key")]
+    pub key: String,
+    /// Type of the key: `integer` unless named, or `varchar(n)`.
+    #[serde(default = "default_key_type")]
+    pub key_type: DataType,
+    /// Class of the extents, for a reference table with polygons (column `geometry`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<GeometryKind>,
+    /// Further columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ListColumn>,
+    /// Whether codes not in the list are accepted: a reference table that is filled by loading.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
+    /// The codes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<Code>,
+    #[serde(skip)]
+    index: HashMap<CodeKey, usize>,
+}
+
+fn default_key() -> String {
+    "code".to_owned()
+}
+
+fn default_key_type() -> DataType {
+    DataType::Integer
+}
+
+impl PartialEq for CodeList {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.title == other.title
+            && self.key == other.key
+            && self.key_type == other.key_type
+            && self.extent == other.extent
+            && self.columns == other.columns
+            && self.open == other.open
+            && self.codes == other.codes
+    }
+}
+
+impl CodeList {
+    /// The list with its codes replaced by `codes`.
+    #[must_use]
+    pub fn with_codes(&self, codes: Vec<Code>) -> CodeList {
+        let index = codes
+            .iter()
+            .enumerate()
+            .map(|(i, c)| (c.code.clone(), i))
+            .collect();
+        CodeList {
+            codes,
+            index,
+            ..self.clone()
+        }
+    }
+
+    /// The code's place in the list.
+    pub fn position(&self, code: &CodeKey) -> Option<usize> {
+        if self.index.len() == self.codes.len() {
+            self.index.get(code).copied()
+        } else {
+            self.codes.iter().position(|c| c.code == *code)
+        }
+    }
+
+    /// The code's label.
+    pub fn label(&self, code: &CodeKey, lang: Lang) -> Option<&str> {
+        let text = self.codes.get(self.position(code)?)?.name.get(lang);
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The schema, before the dot.
+    pub fn schema(&self) -> &str {
+        self.id.split_once('.').map_or("cabd", |(s, _)| s)
+    }
+
+    /// The table, after the dot.
+    pub fn table(&self) -> &str {
+        self.id.split_once('.').map_or(self.id.as_str(), |(_, t)| t)
+    }
+}

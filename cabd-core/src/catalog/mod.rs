@@ -1,0 +1,206 @@
+//! The catalogue: feature types, attribute sets and code lists, as data.
+
+mod attribute;
+mod change;
+mod check;
+mod code_list;
+mod feature_type;
+mod manifest;
+mod physical;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+pub use attribute::{
+    Attribute, AttributeSet, CodeIn, Computed, GEOMETRY, ID, LinkValues, Origin, TILE_SET,
+};
+pub use change::CatalogPlan;
+pub use check::check;
+pub use code_list::{Code, CodeKey, CodeList, ListColumn};
+pub use feature_type::{
+    Community, FeatureType, GeometryRule, HiddenBy, Link, Member, MemberColumn, Part, Sources,
+    TypeHead,
+};
+pub use manifest::Manifest;
+pub use physical::{
+    Column, Effective, Relation, Table, contact_table, data_source_table, flat_name, geometry_kind,
+    table_of_list, tables_of,
+};
+
+use crate::error::{Error, Result};
+
+/// A snapshot of the catalogue; a store gives a new one when its version changes.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// Grows with each change of types, metadata, sets or codes.
+    pub version: i64,
+    types: BTreeMap<String, Arc<FeatureType>>,
+    lists: BTreeMap<String, Arc<CodeList>>,
+    sets: Vec<AttributeSet>,
+    tables: HashMap<Relation, Arc<Table>>,
+}
+
+impl Catalog {
+    /// A snapshot from a checked manifest.
+    ///
+    /// # Errors
+    /// The first problem that [`check`] finds.
+    pub fn new(version: i64, manifest: Manifest) -> Result<Self> {
+        if let Some(first) = check(&manifest).into_iter().next() {
+            return Err(first);
+        }
+        Ok(Self::assemble(version, manifest))
+    }
+
+    /// A snapshot from what a store holds, which was checked when it was written.
+    pub fn assemble(version: i64, manifest: Manifest) -> Self {
+        let mut tables = HashMap::new();
+        let mut put = |t: Table| {
+            tables.insert(t.relation.clone(), Arc::new(t));
+        };
+        put(data_source_table());
+        put(contact_table());
+        for list in &manifest.lists {
+            put(table_of_list(list));
+        }
+        for ft in &manifest.types {
+            for mut t in tables_of(ft) {
+                for c in &mut t.columns {
+                    if let (Relation::Link(..), Some(Relation::Codes(l))) =
+                        (&t.relation, &c.references)
+                        && let Some(list) = manifest.lists.iter().find(|x| *x.id == **l)
+                    {
+                        c.data_type = list.key_type.clone();
+                    }
+                }
+                put(t);
+            }
+        }
+        let lists = manifest.lists.into_iter().map(|l| {
+            let codes = l.codes.clone();
+            (l.id.clone(), Arc::new(l.with_codes(codes)))
+        });
+        Self {
+            version,
+            lists: lists.collect(),
+            types: manifest
+                .types
+                .into_iter()
+                .map(|t| (t.id().to_owned(), Arc::new(t)))
+                .collect(),
+            sets: manifest.sets,
+            tables,
+        }
+    }
+
+    /// Every type, by identifier.
+    pub fn types(&self) -> impl Iterator<Item = &Arc<FeatureType>> {
+        self.types.values()
+    }
+
+    /// Every code list, by identifier.
+    pub fn lists(&self) -> impl Iterator<Item = &Arc<CodeList>> {
+        self.lists.values()
+    }
+
+    /// Every attribute set but the tile set.
+    pub fn sets(&self) -> &[AttributeSet] {
+        &self.sets
+    }
+
+    /// Every table, sorted so that parents come before their children.
+    pub fn tables(&self) -> Vec<Arc<Table>> {
+        let mut all: Vec<_> = self.tables.values().cloned().collect();
+        all.sort_by(|a, b| (a.relation.rank(), &a.relation).cmp(&(b.relation.rank(), &b.relation)));
+        all
+    }
+
+    /// The declarations, as a manifest.
+    pub fn to_manifest(&self) -> Manifest {
+        Manifest {
+            types: self.types.values().map(|t| (**t).clone()).collect(),
+            lists: self.lists.values().map(|l| (**l).clone()).collect(),
+            sets: self.sets.clone(),
+        }
+    }
+
+    /// The type with that identifier, any case.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), naming the nearest spelling.
+    pub fn feature_type(&self, id: &str) -> Result<&Arc<FeatureType>> {
+        self.types
+            .get(id)
+            .or_else(|| self.types.get(&id.to_lowercase()))
+            .ok_or_else(|| {
+                let e = Error::not_found(format!("the feature type {id:?} is not known"))
+                    .field("type")
+                    .value(id);
+                let names = || self.types.keys().map(String::as_str);
+                match feature_type::nearest(id, names()) {
+                    Some(n) => e.hint(format!("did you mean {n:?}?")),
+                    None => e.hint(format!(
+                        "known types: {}",
+                        names().collect::<Vec<_>>().join(", ")
+                    )),
+                }
+            })
+    }
+
+    /// The code list with that identifier (`schema.table`).
+    pub fn list(&self, id: &str) -> Option<&Arc<CodeList>> {
+        self.lists.get(id)
+    }
+
+    /// The attribute set with that name or alias; the tile set too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the sets there are.
+    pub fn set_name(&self, name: &str) -> Result<&str> {
+        if name == TILE_SET {
+            return Ok(TILE_SET);
+        }
+        self.sets
+            .iter()
+            .find(|s| s.name == name || s.aliases.iter().any(|a| a == name))
+            .map(|s| s.name.as_str())
+            .ok_or_else(|| {
+                let mut names: Vec<&str> = self.sets.iter().map(|s| s.name.as_str()).collect();
+                names.push(TILE_SET);
+                Error::invalid("unknown attribute set")
+                    .field("attributes")
+                    .value(name)
+                    .expected(names.join(", "))
+            })
+    }
+
+    /// The table behind a relation.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the catalogue has no such relation.
+    pub fn table(&self, relation: &Relation) -> Result<&Arc<Table>> {
+        self.tables.get(relation).ok_or_else(|| {
+            Error::not_found(format!("the catalogue has no relation {relation}")).value(relation)
+        })
+    }
+
+    /// The base types of a type: itself, or the members of a super type, nested ones unfolded, each once.
+    pub fn base_types(&self, ft: &FeatureType) -> Result<Vec<Arc<FeatureType>>> {
+        let mut out: Vec<Arc<FeatureType>> = vec![];
+        self.collect_base(ft, &mut out)?;
+        Ok(out)
+    }
+
+    fn collect_base(&self, ft: &FeatureType, out: &mut Vec<Arc<FeatureType>>) -> Result<()> {
+        if !ft.is_super() {
+            if !out.iter().any(|t| t.id() == ft.id()) {
+                out.push(self.feature_type(ft.id())?.clone());
+            }
+            return Ok(());
+        }
+        for m in &ft.members {
+            self.collect_base(self.feature_type(&m.feature_type)?, out)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! Features: Arrow batches for lists, typed records and operations for changes.
+
+mod batch;
+mod change;
+mod columns;
+
+pub use batch::{BatchBuilder, FeatureBatch, Layout, Output, OutputColumn, geoarrow_metadata};
+pub use change::{Action, Applied, ChangeHead, ChangeKind, Counts, Fields, Operation};
+pub use columns::{ColumnBuilder, value_at};

@@ -1,0 +1,5 @@
+//! Loading: foreign files become operations, by a mapping.
+
+mod mapping;
+
+pub use mapping::{Clean, Encoding, FieldRule, IdRule, Mapping, PointRule, SourceRule, Unknown};

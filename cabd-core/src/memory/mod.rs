@@ -1,0 +1,258 @@
+//! The reference store: everything in memory, plain loops, the meaning of `query::eval`.
+
+mod read;
+mod transaction;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+
+use crate::catalog::{Catalog, Manifest, Relation, check};
+use crate::error::{Error, Result};
+use crate::feature::{Applied, ChangeHead};
+use crate::id::CommitNumber;
+use crate::query::{FeatureQuery, plan, plan_count};
+use crate::store::{
+    AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore, FeatureStream,
+    Finding, Key, LogEntry, OperationStream, RecordQuery, RecordStream, Row, Store, StoreInfo,
+    apply_operations,
+};
+use transaction::Transaction;
+
+type Rows = Arc<BTreeMap<Key, Row>>;
+
+/// Everything the store holds; cheap to clone, tables are shared until written.
+#[derive(Debug, Clone, Default)]
+struct State {
+    catalog: Arc<Catalog>,
+    tables: HashMap<Relation, Rows>,
+    log: Arc<Vec<LogEntry>>,
+    head: CommitNumber,
+}
+
+/// A store in memory: the reference for the others, and for tests and small inventories.
+///
+/// ```
+/// use cabd_core::{memory::MemoryStore, store::Store};
+/// assert_eq!(MemoryStore::new().name(), "memory");
+/// ```
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: RwLock<Arc<State>>,
+    writer: futures::lock::Mutex<()>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn replace(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+}
+
+#[async_trait]
+impl CatalogStore for MemoryStore {
+    async fn catalog(&self) -> Result<Arc<Catalog>> {
+        Ok(self.state().catalog.clone())
+    }
+
+    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+        Ok(self.state().catalog.merged(manifest)?.1)
+    }
+
+    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+        let _writer = self.writer.lock().await;
+        let old = self.state();
+        let (merged, plan) = old.catalog.merged(manifest)?;
+        if plan.steps.is_empty() {
+            return Ok(plan);
+        }
+        let catalog = Arc::new(Catalog::assemble(old.catalog.version + 1, merged));
+        let mut state = (*old).clone();
+        for table in catalog.tables() {
+            state.widen(&old.catalog, &table);
+        }
+        for list in catalog.lists() {
+            state.fill_codes(&catalog, list)?;
+        }
+        state.catalog = catalog;
+        self.replace(state);
+        Ok(plan)
+    }
+}
+
+#[async_trait]
+impl FeatureStore for MemoryStore {
+    async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        let state = self.state();
+        let plan = plan(&state.catalog, query)?;
+        let schema = plan.layout.schema().clone();
+        let batches = read::batches(&state, &plan)?;
+        Ok(FeatureStream {
+            schema,
+            batches: futures::stream::iter(batches.into_iter().map(Ok)).boxed(),
+        })
+    }
+
+    async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        let state = self.state();
+        read::count(&state, &plan_count(&state.catalog, query)?)
+    }
+
+    async fn records(&self, query: &RecordQuery) -> Result<RecordStream> {
+        let state = self.state();
+        let records = read::records(&state, query)?;
+        Ok(futures::stream::iter(records.into_iter().map(Ok)).boxed())
+    }
+
+    async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
+        let _writer = self.writer.lock().await;
+        let old = self.state();
+        let catalog = old.catalog.clone();
+        let mut transaction = Transaction::new((*old).clone(), head.author.clone());
+        let counts = apply_operations(&catalog, &mut transaction, operations).await?;
+        let changed = counts.values().any(|c| c.changed());
+        if head.dry_run || !changed {
+            return Ok(Applied {
+                commit: None,
+                counts,
+            });
+        }
+        let state = transaction.finish()?;
+        let commit = Some(state.head);
+        self.replace(state);
+        Ok(Applied { commit, counts })
+    }
+}
+
+#[async_trait]
+impl AuditStore for MemoryStore {
+    async fn head(&self) -> Result<CommitNumber> {
+        Ok(self.state().head)
+    }
+
+    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
+        let state = self.state();
+        let entries: Vec<_> = state
+            .log
+            .iter()
+            .filter(|e| e.commit > after)
+            .cloned()
+            .map(Ok)
+            .collect();
+        Ok(futures::stream::iter(entries).boxed())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    async fn info(&self) -> Result<StoreInfo> {
+        let state = self.state();
+        let rows = |r: &Relation| state.tables.get(r).map_or(0, |t| t.len() as u64);
+        let features = state
+            .catalog
+            .types()
+            .filter(|t| !t.is_super())
+            .map(|t| (t.id().to_owned(), rows(&Relation::feature(t.id()))))
+            .collect();
+        Ok(StoreInfo {
+            store: self.name().to_owned(),
+            location: "memory:".to_owned(),
+            schema_version: 0,
+            catalog_version: state.catalog.version,
+            head: state.head.0,
+            engine: BTreeMap::new(),
+            features,
+            data_sources: rows(&Relation::DataSource),
+        })
+    }
+
+    async fn doctor(&self) -> Result<Vec<Finding>> {
+        let problems = check(&self.state().catalog.to_manifest());
+        Ok(problems
+            .into_iter()
+            .map(|e| Finding {
+                severity: crate::store::Severity::Error,
+                check: "metadata",
+                object: e.place().unwrap_or_default().to_owned(),
+                message: e.to_string(),
+                hint: e.next_step().map(str::to_owned),
+            })
+            .collect())
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl State {
+    /// Gives the rows of a table the columns it has gained.
+    fn widen(&mut self, old: &Catalog, table: &crate::catalog::Table) {
+        let Ok(before) = old.table(&table.relation) else {
+            return;
+        };
+        let names: Vec<&str> = before.columns.iter().map(|c| c.name.as_str()).collect();
+        let same = names.len() == table.columns.len()
+            && table.columns.iter().zip(&names).all(|(c, n)| c.name == *n);
+        let Some(rows) = self.tables.get_mut(&table.relation).filter(|_| !same) else {
+            return;
+        };
+        for row in Arc::make_mut(rows).values_mut() {
+            let moved = table
+                .columns
+                .iter()
+                .map(|c| {
+                    names
+                        .iter()
+                        .position(|n| *n == c.name)
+                        .map(|i| row[i].clone())
+                        .unwrap_or_default()
+                })
+                .collect();
+            *row = moved;
+        }
+    }
+
+    fn fill_codes(&mut self, catalog: &Catalog, list: &crate::catalog::CodeList) -> Result<()> {
+        let relation = Relation::Codes(list.id.as_str().into());
+        let table = catalog.table(&relation)?.clone();
+        let rows = Arc::make_mut(self.tables.entry(relation).or_default());
+        for row in list.rows() {
+            let row: Row = table
+                .columns
+                .iter()
+                .enumerate()
+                .map(|(i, c)| {
+                    row.get(i)
+                        .cloned()
+                        .unwrap_or_default()
+                        .coerce(&c.name, &c.data_type)
+                })
+                .collect::<Result<_>>()
+                .map_err(|e: Error| e.at(list.id.clone()))?;
+            rows.entry(crate::store::key_of(&row[..1])).or_insert(row);
+        }
+        Ok(())
+    }
+}

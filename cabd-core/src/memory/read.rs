@@ -1,0 +1,313 @@
+//! Answers by plain loops.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Rows, State};
+use crate::catalog::{Relation, Table, flat_name};
+use crate::error::{Error, Result};
+use crate::feature::{BatchBuilder, FeatureBatch, Fields};
+use crate::geometry::Geometry;
+use crate::query::{Branch, Plan, RowAccess, Source, evaluate, matches};
+use crate::store::{Record, RecordQuery, Row, key_of, key_part};
+use crate::value::Value;
+
+/// What one branch reads besides the type's own row.
+struct World<'a> {
+    state: &'a State,
+    table: Arc<Table>,
+    parts: HashMap<String, (Arc<Table>, HashMap<Uuid, Row>)>,
+    links: HashMap<String, HashMap<Uuid, Vec<Row>>>,
+    named: RefCell<HashMap<(String, String), HashSet<Uuid>>>,
+}
+
+impl<'a> World<'a> {
+    fn new(state: &'a State, branch: &Branch) -> Result<Self> {
+        let ft = &branch.feature_type;
+        let mut parts = HashMap::new();
+        for id in branch.parts() {
+            let Some(part) = ft.part(&id) else { continue };
+            let table = state.catalog.table(&Relation::part(ft.id(), &id))?.clone();
+            let primary = table.position(&part.primary).unwrap_or(0);
+            let order = table.position(&part.order).unwrap_or(0);
+            let mut best: HashMap<Uuid, Row> = HashMap::new();
+            for row in rows(state, &table.relation).values() {
+                if row[primary] != Value::Bool(true) {
+                    continue;
+                }
+                let Some(parent) = row[1].as_uuid() else {
+                    continue;
+                };
+                let rank = |r: &Row| {
+                    (
+                        r[order].as_i64().is_none(),
+                        r[order].as_i64(),
+                        r[0].as_uuid(),
+                    )
+                };
+                match best.get(&parent) {
+                    Some(other) if rank(other) <= rank(row) => {}
+                    _ => {
+                        best.insert(parent, row.clone());
+                    }
+                }
+            }
+            parts.insert(id, (table, best));
+        }
+        let mut links: HashMap<String, HashMap<Uuid, Vec<Row>>> = HashMap::new();
+        for link in &ft.links {
+            let by_parent = links.entry(link.id.clone()).or_default();
+            for row in rows(state, &Relation::link(ft.id(), &link.id)).values() {
+                if let Some(parent) = row[0].as_uuid() {
+                    by_parent.entry(parent).or_default().push(row.clone());
+                }
+            }
+        }
+        let table = state.catalog.table(&Relation::feature(ft.id()))?.clone();
+        Ok(Self {
+            state,
+            table,
+            parts,
+            links,
+            named: RefCell::default(),
+        })
+    }
+}
+
+fn rows(state: &State, relation: &Relation) -> Rows {
+    state.tables.get(relation).cloned().unwrap_or_default()
+}
+
+struct Access<'a> {
+    world: &'a World<'a>,
+    row: &'a Row,
+    id: Uuid,
+}
+
+impl RowAccess for Access<'_> {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn geometry(&self) -> Option<&Geometry> {
+        match self.world.table.spatial.map(|i| &self.row[i]) {
+            Some(Value::Geometry(g)) => Some(g),
+            _ => None,
+        }
+    }
+
+    fn column(&self, source: &Source, name: &str) -> Value {
+        let (table, row) = match source {
+            Source::Main => (&self.world.table, Some(self.row)),
+            Source::Part(p) => match self.world.parts.get(p) {
+                Some((table, rows)) => (table, rows.get(&self.id)),
+                None => return Value::Null,
+            },
+        };
+        match (table.position(name), row) {
+            (Some(i), Some(row)) => row[i].clone(),
+            _ => Value::Null,
+        }
+    }
+
+    fn link(&self, link: &str, flags: &[(String, bool)]) -> Vec<Value> {
+        let Ok(table) = self
+            .world
+            .state
+            .catalog
+            .table(&Relation::link(self.type_id(), link))
+        else {
+            return vec![];
+        };
+        let mut codes: Vec<Value> = self
+            .world
+            .links
+            .get(link)
+            .and_then(|l| l.get(&self.id))
+            .into_iter()
+            .flatten()
+            .filter(|row| {
+                flags
+                    .iter()
+                    .all(|(f, v)| table.position(f).is_some_and(|i| row[i] == Value::Bool(*v)))
+            })
+            .map(|row| row[1].clone())
+            .collect();
+        codes.sort_by_key(key_part);
+        codes
+    }
+
+    fn updates_pending(&self) -> bool {
+        false
+    }
+
+    fn named_by(&self, schema: &str, table: &str, column: &str) -> bool {
+        let key = (flat_name(schema, table), column.to_owned());
+        let mut named = self.world.named.borrow_mut();
+        let ids = named.entry(key).or_insert_with(|| {
+            let catalog = &self.world.state.catalog;
+            let found = catalog
+                .tables()
+                .into_iter()
+                .find(|t| t.schema == schema && t.name == table);
+            found
+                .and_then(|t| t.position(column).map(|i| (t, i)))
+                .map(|(t, i)| {
+                    rows(self.world.state, &t.relation)
+                        .values()
+                        .filter_map(|r| r[i].as_uuid())
+                        .collect()
+                })
+                .unwrap_or_default()
+        });
+        ids.contains(&self.id)
+    }
+}
+
+impl Access<'_> {
+    fn type_id(&self) -> &str {
+        match &self.world.table.relation {
+            Relation::Feature(t) => t,
+            _ => "",
+        }
+    }
+}
+
+fn each(
+    state: &State,
+    plan: &Plan,
+    mut take: impl FnMut(&Branch, &Access<'_>) -> Result<()>,
+) -> Result<()> {
+    for branch in &plan.branches {
+        let world = World::new(state, branch)?;
+        for row in rows(state, &world.table.relation).values() {
+            let Some(id) = row[0].as_uuid() else { continue };
+            let access = Access {
+                world: &world,
+                row,
+                id,
+            };
+            if matches(&branch.filter, &access)? {
+                take(branch, &access)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn count(state: &State, plan: &Plan) -> Result<u64> {
+    let mut n = 0;
+    each(state, plan, |_, _| {
+        n += 1;
+        Ok(())
+    })?;
+    Ok(n)
+}
+
+pub(super) fn batches(state: &State, plan: &Plan) -> Result<Vec<FeatureBatch>> {
+    let mut all: Vec<Row> = vec![];
+    each(state, plan, |branch, access| {
+        all.push(branch.select.iter().map(|e| evaluate(e, access)).collect());
+        Ok(())
+    })?;
+    if !plan.order.is_empty() {
+        all.sort_by(|a, b| {
+            for key in &plan.order {
+                let (x, y) = (&a[key.column], &b[key.column]);
+                let order = match (x.is_null(), y.is_null()) {
+                    (true, true) => Ordering::Equal,
+                    (true, false) => Ordering::Greater,
+                    (false, true) => Ordering::Less,
+                    (false, false) => {
+                        let order = x.compare(y).unwrap_or(Ordering::Equal);
+                        if key.descending {
+                            order.reverse()
+                        } else {
+                            order
+                        }
+                    }
+                };
+                if order != Ordering::Equal {
+                    return order;
+                }
+            }
+            Ordering::Equal
+        });
+    }
+    let limit = plan
+        .limit
+        .map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
+    let offset = usize::try_from(plan.offset).unwrap_or(usize::MAX);
+    let mut builder = BatchBuilder::new(plan.layout.clone(), plan.batch_rows);
+    let mut out = vec![];
+    for row in all.iter().skip(offset).take(limit) {
+        if builder.push_row(row)? {
+            out.push(builder.finish()?);
+        }
+    }
+    if !builder.is_empty() {
+        out.push(builder.finish()?);
+    }
+    Ok(out)
+}
+
+pub(super) fn records(state: &State, query: &RecordQuery) -> Result<Vec<Record>> {
+    let table = state.catalog.table(&query.relation)?;
+    let column = |name: &String| {
+        table.position(name).ok_or_else(|| {
+            Error::invalid(format!("{} has no such column", table.qualified()))
+                .field("columns")
+                .value(name)
+        })
+    };
+    let picked: Vec<usize> = if query.columns.is_empty() {
+        (0..table.columns.len()).collect()
+    } else {
+        query.columns.iter().map(column).collect::<Result<_>>()?
+    };
+    let filter = query
+        .filter
+        .iter()
+        .map(|(name, values)| {
+            let i = column(name)?;
+            let keys: HashSet<_> = values
+                .iter()
+                .map(|v| {
+                    Ok(key_part(
+                        &v.clone().coerce(name, &table.columns[i].data_type)?,
+                    ))
+                })
+                .collect::<Result<_>>()?;
+            Ok((i, keys))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let fields: Fields = picked
+        .iter()
+        .map(|i| table.columns[*i].name.clone())
+        .collect();
+    let limit = query
+        .limit
+        .map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
+    let rows = rows(state, &query.relation);
+    let mut found: Vec<(&Vec<_>, &Row)> = rows
+        .iter()
+        .filter(|(_, r)| {
+            filter
+                .iter()
+                .all(|(i, keys)| !r[*i].is_null() && keys.contains(&key_part(&r[*i])))
+        })
+        .collect();
+    found.sort_by_key(|(_, r)| key_of(&r[..table.key]));
+    Ok(found
+        .into_iter()
+        .take(limit)
+        .map(|(_, r)| Record {
+            fields: fields.clone(),
+            values: picked.iter().map(|i| r[*i].clone()).collect(),
+        })
+        .collect())
+}

@@ -1,0 +1,166 @@
+//! A write transaction on a copy of the state; tables are copied when first written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::State;
+use crate::catalog::{Code, CodeKey, Relation, Table};
+use crate::error::{Error, Result};
+use crate::id::CommitNumber;
+use crate::store::{Key, LogEntry, Row, RowChange, WriteTransaction, key_of, key_part};
+use crate::value::Value;
+
+pub(super) struct Transaction {
+    state: State,
+    author: Option<String>,
+    commit: CommitNumber,
+    codes_changed: bool,
+}
+
+impl Transaction {
+    pub(super) fn new(state: State, author: Option<String>) -> Self {
+        let commit = CommitNumber(state.head.0 + 1);
+        Self {
+            state,
+            author,
+            commit,
+            codes_changed: false,
+        }
+    }
+
+    fn rows(&mut self, table: &Table) -> &mut BTreeMap<Key, Row> {
+        Arc::make_mut(self.state.tables.entry(table.relation.clone()).or_default())
+    }
+
+    fn log(&mut self, table: &Table, action: &str, row: &Row) {
+        let cabd_id = match &table.relation {
+            Relation::Feature(_) => row.first().and_then(Value::as_uuid),
+            _ => table
+                .parent
+                .as_ref()
+                .and_then(|(c, _)| row.get(*c))
+                .and_then(Value::as_uuid),
+        };
+        self.codes_changed |= matches!(table.relation, Relation::Codes(_));
+        Arc::make_mut(&mut self.state.log).push(LogEntry {
+            commit: self.commit,
+            author: self.author.clone(),
+            schema: table.schema.clone(),
+            table: table.name.clone(),
+            action: action.to_owned(),
+            cabd_id,
+        });
+    }
+
+    /// The state after the change; code lists in the catalogue follow their rows.
+    pub(super) fn finish(mut self) -> Result<State> {
+        self.state.head = self.commit;
+        if self.codes_changed {
+            let mut manifest = self.state.catalog.to_manifest();
+            for list in &mut manifest.lists {
+                let relation = Relation::Codes(list.id.as_str().into());
+                let Some(rows) = self.state.tables.get(&relation) else {
+                    continue;
+                };
+                let extra = list
+                    .columns
+                    .iter()
+                    .map(|c| c.id.clone())
+                    .collect::<Vec<_>>();
+                let codes = rows.values().filter_map(|r| code_of(r, &extra)).collect();
+                *list = list.with_codes(codes);
+            }
+            let version = self.state.catalog.version + 1;
+            self.state.catalog = Arc::new(crate::catalog::Catalog::assemble(version, manifest));
+        }
+        Ok(self.state)
+    }
+}
+
+fn code_of(row: &Row, extra: &[String]) -> Option<Code> {
+    let text = |i: usize| row.get(i).and_then(Value::as_str).unwrap_or_default();
+    Some(Code {
+        code: CodeKey::of(row.first()?)?,
+        name: crate::lang::Text::new(text(1), text(2)),
+        description: crate::lang::Text::new(text(3), text(4)),
+        more: extra
+            .iter()
+            .enumerate()
+            .filter_map(|(i, name)| match row.get(5 + i) {
+                None | Some(Value::Null) => None,
+                Some(Value::Text(t)) => Some((name.clone(), t.clone())),
+                Some(v) => Some((name.clone(), v.to_json().to_string())),
+            })
+            .collect(),
+    })
+}
+
+#[async_trait]
+impl WriteTransaction for Transaction {
+    async fn fetch(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<Option<Row>>> {
+        let rows = self.rows(table);
+        Ok(keys.iter().map(|k| rows.get(&key_of(k)).cloned()).collect())
+    }
+
+    async fn existing(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<bool>> {
+        let rows = self.rows(table);
+        Ok(keys.iter().map(|k| rows.contains_key(&key_of(k))).collect())
+    }
+
+    async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {
+        for row in rows {
+            let key = key_of(&row[..table.key]);
+            self.log(table, "INSERT", &row);
+            if self.rows(table).insert(key, row.clone()).is_some() {
+                return Err(
+                    Error::conflict(format!("{} has this row already", table.qualified()))
+                        .field(&table.columns[0].name)
+                        .value(row[0].to_json()),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn update(&mut self, table: &Arc<Table>, changes: Vec<RowChange>) -> Result<()> {
+        for change in changes {
+            let Some(row) = self.rows(table).get_mut(&key_of(&change.key)) else {
+                continue;
+            };
+            for (column, value) in change.set {
+                row[column] = value;
+            }
+            let row = row.clone();
+            self.log(table, "UPDATE", &row);
+        }
+        Ok(())
+    }
+
+    async fn delete(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<()> {
+        for key in keys {
+            if let Some(row) = self.rows(table).remove(&key_of(key)) {
+                self.log(table, "DELETE", &row);
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_where(
+        &mut self,
+        table: &Arc<Table>,
+        column: usize,
+        values: &[Value],
+    ) -> Result<u64> {
+        let wanted: Vec<_> = values.iter().map(key_part).collect();
+        let keys: Vec<Row> = self
+            .rows(table)
+            .values()
+            .filter(|r| wanted.contains(&key_part(&r[column])))
+            .map(|r| r[..table.key].to_vec())
+            .collect();
+        self.delete(table, &keys).await?;
+        Ok(keys.len() as u64)
+    }
+}

@@ -1,0 +1,207 @@
+//! The storage traits: few required methods, each taking a request and giving a value or a stream.
+
+mod ext;
+mod records;
+mod write;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use futures::Stream;
+use serde::Serialize;
+
+pub use ext::{FeatureStoreExt, StoreExt, operations};
+pub use records::{Record, RecordQuery};
+pub(crate) use write::{Key, key_of, key_part};
+pub use write::{Row, RowChange, WriteTransaction, apply_operations};
+
+use crate::catalog::{Catalog, Manifest};
+use crate::error::Result;
+use crate::feature::{Applied, ChangeHead, FeatureBatch, Operation};
+use crate::id::CommitNumber;
+use crate::query::FeatureQuery;
+
+/// A stream of results that can be sent between threads.
+pub type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T>> + Send>>;
+
+/// Operations on their way into a store. An error in the stream ends the change and leaves the store as it was.
+pub type OperationStream = BoxStream<Operation>;
+
+/// Records of one relation.
+pub type RecordStream = BoxStream<Record>;
+
+/// Features on their way out: batches of one Arrow schema, read at one moment.
+pub struct FeatureStream {
+    /// The schema of every batch.
+    pub schema: SchemaRef,
+    /// The batches. Dropping the stream ends the query.
+    pub batches: BoxStream<FeatureBatch>,
+}
+
+/// What a store can do beyond the required; each flag is asked both ways by the behaviour suite.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Changes survive the end of the process.
+    pub durable: bool,
+    /// Other processes can write at the same time.
+    pub many_writers: bool,
+    /// Changes made by other programs are logged by the database's own triggers.
+    pub logs_foreign_changes: bool,
+    /// Spatial queries use an index.
+    pub spatial_index: bool,
+    /// `as_of` is answered.
+    pub as_of: bool,
+}
+
+impl Capabilities {
+    /// Every flag with its name.
+    pub fn flags(&self) -> [(&'static str, bool); 5] {
+        [
+            ("durable", self.durable),
+            ("many_writers", self.many_writers),
+            ("logs_foreign_changes", self.logs_foreign_changes),
+            ("spatial_index", self.spatial_index),
+            ("as_of", self.as_of),
+        ]
+    }
+}
+
+/// Types, attributes, code lists, attribute sets.
+#[async_trait]
+pub trait CatalogStore: Send + Sync {
+    /// The present catalogue. Cheap when nothing changed: a store looks at the version only.
+    async fn catalog(&self) -> Result<Arc<Catalog>>;
+
+    /// What [`CatalogStore::change_catalog`] would do.
+    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan>;
+
+    /// Makes the tables, views, metadata, code tables and triggers that the manifest declares, in one transaction.
+    ///
+    /// What exists and agrees is left alone; new codes, attribute sets, types and attributes are added; labels,
+    /// descriptions and flags are brought up to date.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a manifest that does not check; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a change that would
+    /// drop, narrow or move a value.
+    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan>;
+}
+
+pub use crate::catalog::CatalogPlan;
+
+/// Features and the rows around them.
+#[async_trait]
+pub trait FeatureStore: Send + Sync {
+    /// The features that pass, as a stream of Arrow batches read at one moment.
+    async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream>;
+
+    /// How many features pass; limit, offset and cursor do not matter.
+    async fn count(&self, query: &FeatureQuery) -> Result<u64>;
+
+    /// The rows of one relation, as typed records in key order.
+    async fn records(&self, query: &RecordQuery) -> Result<RecordStream>;
+
+    /// The only way to write: all operations or none, one commit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a value that does not fit, [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an update or deletion of a row
+    /// that is not there, [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) for an insert of one that is. The store is as it was before.
+    async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied>;
+}
+
+/// The log of changes.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// The newest commit number, 0 in a store nobody has written to.
+    async fn head(&self) -> Result<CommitNumber>;
+
+    /// The changes after a commit, oldest first, one entry a row.
+    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>>;
+}
+
+/// One row of the audit log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LogEntry {
+    /// The commit.
+    pub commit: CommitNumber,
+    /// Who, if known; nobody for a change made by a foreign program.
+    pub author: Option<String>,
+    /// Schema of the table.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// `INSERT`, `UPDATE` or `DELETE`.
+    pub action: String,
+    /// The feature, where the row belongs to one.
+    pub cabd_id: Option<uuid::Uuid>,
+}
+
+/// The sum of what a store is.
+#[async_trait]
+pub trait Store: CatalogStore + FeatureStore + AuditStore {
+    /// `memory`, `sqlite` or `pg`.
+    fn name(&self) -> &'static str;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// What it is and what it holds.
+    async fn info(&self) -> Result<StoreInfo>;
+
+    /// Looks for damage, drift and missing pieces. An empty answer means healthy.
+    async fn doctor(&self) -> Result<Vec<Finding>>;
+
+    /// Ends work in progress and closes the store; a SpatiaLite file is then one file.
+    async fn close(&self) -> Result<()>;
+}
+
+/// What a store is and what it holds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct StoreInfo {
+    /// [`Store::name`].
+    pub store: String,
+    /// File or server, without password.
+    pub location: String,
+    /// Version of the schema (the newest migration).
+    pub schema_version: i64,
+    /// Version of the catalogue.
+    pub catalog_version: i64,
+    /// The newest commit.
+    pub head: i64,
+    /// Programs and versions below: SQLite, SpatiaLite layout, PostgreSQL, PostGIS.
+    pub engine: BTreeMap<String, String>,
+    /// Features by base type.
+    pub features: BTreeMap<String, u64>,
+    /// Data sources.
+    pub data_sources: u64,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Answers are right, but slower or less complete than they could be.
+    Warning,
+    /// Answers may be wrong, or a change may fail.
+    Error,
+}
+
+/// Something the doctor found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// A short stable word: `schema`, `version`, `index`, `orphan`, `view`, `metadata`, `value`, `trigger`.
+    pub check: &'static str,
+    /// The table, view or column.
+    pub object: String,
+    /// What is wrong.
+    pub message: String,
+    /// The next step.
+    pub hint: Option<String>,
+}

@@ -1,0 +1,4 @@
+//! Integration tests of cabd-core.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod shipped;

@@ -1,0 +1,1 @@
+//! cabd-store-pg

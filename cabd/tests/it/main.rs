@@ -1,0 +1,10 @@
+//! Tests of the whole: rules that hold across crates, and the crate `cabd` as its users see it.
+
+#[cfg(test)]
+mod arrows;
+#[cfg(test)]
+mod file_sizes;
+#[cfg(test)]
+mod source;
+#[cfg(test)]
+mod words;
