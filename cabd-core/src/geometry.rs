@@ -292,11 +292,16 @@ impl Geometry {
         if let Some((x, y)) = self.as_point() {
             return Ok(bbox.contains(x, y));
         }
-        let rect = geo_types::Rect::new(
-            geo_types::coord! { x: bbox.west, y: bbox.south },
-            geo_types::coord! { x: bbox.east, y: bbox.north },
-        );
-        Ok(self.to_geo()?.intersects(&rect.to_polygon()))
+        let geometry = self.to_geo()?;
+        let low = geo_types::coord! { x: bbox.west, y: bbox.south };
+        let high = geo_types::coord! { x: bbox.east, y: bbox.north };
+        Ok(if low == high {
+            geometry.intersects(&low)
+        } else if low.x == high.x || low.y == high.y {
+            geometry.intersects(&geo_types::Line::new(low, high))
+        } else {
+            geometry.intersects(&geo_types::Rect::new(low, high))
+        })
     }
 
     /// Great-circle distance in metres from a position to the geometry's nearest point

@@ -2,7 +2,7 @@
 //!
 //! A file must never depend on the second kind: they are registered so that SQLite refuses them in triggers and views.
 
-mod own;
+pub(crate) mod own;
 mod shape;
 mod spatialite;
 
@@ -22,9 +22,10 @@ use rusqlite::Connection;
 /// | `AsBinary`, `ST_AsBinary` (geom) | ISO WKB |
 /// | `GeomFromWKB`, `ST_GeomFromWKB` (wkb [, srid]) | a geometry, of SRID 0 if not told |
 /// | `cabd_lower(text)` | lower case in every script, where SQLite's `lower` knows ASCII only |
+/// | `cabd_fold(text)` | a name folded for search, as `cabd_core::value::fold_name` |
 /// | `cabd_micros(text)` | a date or date-time as microseconds since 1970 in UTC |
 /// | `cabd_intersects(geom, minx, miny, maxx, maxy)` | 1 if geometry and box share a point, boundaries included, else 0 |
-/// | `cabd_distance(geom, lon, lat)` | great-circle metres from the position to the geometry |
+/// | `cabd_distance(geom, lon, lat)` | great-circle metres from the position to the geometry, whole millimetres |
 ///
 /// What an argument does not allow is NULL, as in SpatiaLite.
 ///

@@ -204,3 +204,18 @@ impl Catalog {
         Ok(())
     }
 }
+
+impl Catalog {
+    /// The documented `value_options_reference` of an attribute: `table;value;name;description;geometry`, the value
+    /// part blank for a label. `None` where the attribute has no code list.
+    pub fn value_options(&self, ft: &FeatureType, a: &Attribute) -> Option<String> {
+        let (list, value) = match (&a.codes, &a.label_of) {
+            (Some(l), _) => (self.list(l)?, true),
+            (None, Some(of)) => (self.list(ft.attribute(of)?.codes.as_deref()?)?, false),
+            (None, None) => return None,
+        };
+        let value = if value { list.key.as_str() } else { "" };
+        let geometry = if list.extent.is_some() { ";geometry" } else { "" };
+        Some(format!("{};{value};name;description{geometry}", list.id))
+    }
+}

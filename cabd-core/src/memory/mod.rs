@@ -88,6 +88,7 @@ impl CatalogStore for MemoryStore {
             state.fill_codes(&catalog, list)?;
         }
         state.catalog = catalog;
+        state.head = CommitNumber(state.head.0 + 1);
         self.replace(state);
         Ok(plan)
     }

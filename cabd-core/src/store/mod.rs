@@ -81,7 +81,7 @@ pub trait CatalogStore: Send + Sync {
 
     /// Makes the tables, views, metadata, code tables and triggers that the manifest declares, in one transaction.
     ///
-    /// What exists and agrees is left alone; new codes, attribute sets, types and attributes are added; labels,
+    /// A change is one commit. What exists and agrees is left alone; new codes, attribute sets, types and attributes are added; labels,
     /// descriptions and flags are brought up to date.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ fn a_dam_is_written_and_found_through_every_type_that_shows_it() {
             .apply_all(&ChangeHead::default(), vec![op])
             .await
             .unwrap();
-        assert_eq!(applied.commit.unwrap().0, 1);
+        assert_eq!(applied.commit.unwrap().0, 2);
         for t in ["dams", "barriers", "all_features"] {
             let mut q = FeatureQuery::of(t);
             q.names = vec![parse_name_filter("like:eleve").unwrap()];

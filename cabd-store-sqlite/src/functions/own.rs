@@ -1,8 +1,9 @@
 //! cabd's own functions. SQLite refuses them in triggers and views (DIRECTONLY), so no file comes to depend on them.
 
+use cabd_core::geometry::great_circle_m;
 use geo::{
-    Closest, ClosestPoint, CoordsIter, Distance, Euclidean, Geometry, Haversine, Intersects, Line,
-    Point, Rect, coord,
+    Closest, ClosestPoint, CoordsIter, Distance, Euclidean, Geometry, Intersects, Line, Point,
+    Rect, coord,
 };
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -19,6 +20,13 @@ pub(super) fn register(conn: &Connection) -> Result<()> {
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_DIRECTONLY;
     conn.create_scalar_function("cabd_lower", 1, flags, |ctx| Ok(lower(ctx.get_raw(0))))?;
+    conn.create_scalar_function("cabd_fold", 1, flags, |ctx| {
+        Ok(ctx
+            .get_raw(0)
+            .as_str()
+            .ok()
+            .map(cabd_core::value::fold_name))
+    })?;
     conn.create_scalar_function("cabd_micros", 1, flags, |ctx| {
         Ok(ctx.get_raw(0).as_str().ok().and_then(micros))
     })?;
@@ -59,7 +67,7 @@ fn lower(value: ValueRef<'_>) -> Value {
 
 /// Microseconds since 1970-01-01T00:00:00Z of `YYYY-MM-DD` or `YYYY-MM-DD HH:MM[:SS[.f]]`, with a space or T between and Z, an offset or
 /// nothing (UTC) at the end; spaces around do not matter. A finer fraction is cut toward 1970. `None` for all else.
-pub(super) fn micros(text: &str) -> Option<i64> {
+pub(crate) fn micros(text: &str) -> Option<i64> {
     let text = text.trim_ascii();
     if text.as_bytes().get(4) != Some(&b'-') || text.contains('[') {
         return None;
@@ -95,15 +103,16 @@ pub(super) fn intersects(blob: &[u8], [minx, miny, maxx, maxy]: [f64; 4]) -> Opt
 
 /// Metres along a great circle from a position in degrees to the point of the geometry that is nearest in the plane of degrees; 0 inside a polygon.
 ///
-/// `geo`'s `Haversine`, on a sphere of its `GRS80_MEAN_RADIUS`, 6371008.8 m. `None` for bytes that are no geometry and for
-/// geometries without vertices.
+/// Haversine formula as [`great_circle_m`], rounded to the millimetre. `None` for bytes that are no geometry and for geometries without
+/// vertices.
 pub(super) fn distance(blob: &[u8], lon: f64, lat: f64) -> Option<f64> {
     let here = Point::new(lon, lat);
     let nearest = match codec::head(blob).ok()?.class % 1000 {
         1 => codec::point_xy(blob).map(Point::from)?,
         _ => nearest(&shape::geometry(blob)?, here)?,
     };
-    Some(Haversine.distance(here, nearest))
+    let metres = great_circle_m(lon, lat, nearest.x(), nearest.y());
+    Some((metres * 1000.0).round() / 1000.0)
 }
 
 fn nearest(geometry: &Geometry, here: Point) -> Option<Point> {

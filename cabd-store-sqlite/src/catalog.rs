@@ -1,0 +1,493 @@
+//! The catalogue in the file: manifests, documented metadata rows, code tables; and what is generated from them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cabd_core::catalog::{
+    AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Relation, TILE_SET, Table,
+    flat_name, geometry_kind, tables_of,
+};
+use cabd_core::store::CatalogPlan;
+use cabd_core::{Error, Lang, Manifest, Result, Text, Value};
+use rusqlite::{Connection, params, params_from_iter};
+
+use crate::error::db;
+use crate::spatial::{self, Layer, identifier};
+use crate::sql::{ddl, flat, table_name, triggers, views};
+use crate::types::{from_sql, to_sql};
+
+/// The catalogue's version, one cheap query.
+pub(crate) fn version(conn: &Connection) -> Result<i64> {
+    conn.prepare_cached("SELECT version FROM cabd_catalog_state")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map_err(db("read the catalogue's version"))
+}
+
+fn bodies<T: serde::de::DeserializeOwned>(conn: &Connection, kind: &str) -> Result<Vec<T>> {
+    let doing = db("read the catalogue");
+    let mut s = conn
+        .prepare("SELECT id, body FROM cabd_manifest WHERE kind = ? ORDER BY id")
+        .map_err(&doing)?;
+    let rows = s
+        .query_map([kind], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?))
+        })
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(&doing)?;
+    rows.into_iter()
+        .map(|(id, body)| {
+            serde_json::from_str(&body).map_err(|e| {
+                Error::corrupt(format!("manifest of {kind} {id} cannot be read")).because(e)
+            })
+        })
+        .collect()
+}
+
+/// Reads the whole catalogue.
+pub(crate) fn load(conn: &Connection) -> Result<Catalog> {
+    let version = version(conn)?;
+    let mut manifest = Manifest {
+        types: bodies(conn, "type")?,
+        lists: bodies(conn, "list")?,
+        sets: bodies(conn, "set")?,
+    };
+    for list in &mut manifest.lists {
+        let codes = codes(conn, list)?;
+        *list = list.with_codes(codes);
+    }
+    for ft in &mut manifest.types {
+        overlay(conn, ft, &manifest.sets)?;
+    }
+    Ok(Catalog::assemble(version, manifest))
+}
+
+/// The codes of a list, as its table has them.
+fn codes(conn: &Connection, list: &CodeList) -> Result<Vec<Code>> {
+    let doing = db("read a code table");
+    let extra: String = list
+        .columns
+        .iter()
+        .map(|c| format!(", {}", identifier(&c.id)))
+        .collect();
+    let key = identifier(&list.key);
+    let table = identifier(&flat_name(list.schema(), list.table()));
+    let sql = format!(
+        "SELECT {key}, name_en, name_fr, description_en, description_fr{extra} FROM {table} ORDER BY {key}"
+    );
+    let mut s = conn.prepare(&sql).map_err(&doing)?;
+    let mut rows = s.query([]).map_err(&doing)?;
+    let mut out = vec![];
+    while let Some(r) = rows.next().map_err(&doing)? {
+        let Some(code) = CodeKey::of(&from_sql(r.get_ref(0).map_err(&doing)?, &list.key_type)?)
+        else {
+            continue;
+        };
+        let text = |i: usize| {
+            r.get::<_, Option<String>>(i)
+                .map(Option::unwrap_or_default)
+                .map_err(&doing)
+        };
+        let mut more = std::collections::BTreeMap::new();
+        for (i, c) in list.columns.iter().enumerate() {
+            match from_sql(r.get_ref(5 + i).map_err(&doing)?, &c.data_type)? {
+                Value::Null => {}
+                Value::Text(t) => {
+                    more.insert(c.id.clone(), t);
+                }
+                v => {
+                    more.insert(c.id.clone(), v.to_json().to_string());
+                }
+            }
+        }
+        out.push(Code {
+            code,
+            name: Text::new(text(1)?, text(2)?),
+            description: Text::new(text(3)?, text(4)?),
+            more,
+        });
+    }
+    Ok(out)
+}
+
+/// Labels, descriptions, flags and set orders follow the documented metadata rows.
+fn overlay(conn: &Connection, ft: &mut FeatureType, sets: &[AttributeSet]) -> Result<()> {
+    let doing = db("read the attributes' metadata");
+    let orders: String = sets
+        .iter()
+        .map(|s| format!(", {}", identifier(&s.column)))
+        .collect();
+    let sql = format!(
+        "SELECT field_name, name_en, name_fr, description_en, description_fr, is_link, include_vector_tile, \
+         is_name_search, shape_field_name{orders} FROM cabd_feature_type_metadata WHERE view_name = ?"
+    );
+    let mut s = conn.prepare(&sql).map_err(&doing)?;
+    let (schema, view) = ft.view();
+    let mut rows = s.query([format!("{schema}.{view}")]).map_err(&doing)?;
+    let places: HashMap<String, usize> = ft
+        .attributes
+        .iter()
+        .enumerate()
+        .map(|(i, a)| (a.id.clone(), i))
+        .collect();
+    while let Some(r) = rows.next().map_err(&doing)? {
+        let text = |i: usize| {
+            r.get::<_, Option<String>>(i)
+                .map(Option::unwrap_or_default)
+                .map_err(&doing)
+        };
+        let Some(a) = places
+            .get(&text(0)?)
+            .and_then(|i| ft.attributes.get_mut(*i))
+        else {
+            continue;
+        };
+        a.name = Text::new(text(1)?, text(2)?);
+        a.description = Text::new(text(3)?, text(4)?);
+        let flag = |i: usize| {
+            r.get::<_, Option<bool>>(i)
+                .map(Option::unwrap_or_default)
+                .map_err(&doing)
+        };
+        a.is_link = flag(5)?;
+        a.tile = flag(6)?;
+        a.name_search = flag(7)?;
+        a.short = Some(text(8)?).filter(|t| !t.is_empty());
+        a.sets.clear();
+        for (i, set) in sets.iter().enumerate() {
+            if let Some(order) = r.get::<_, Option<i32>>(9 + i).map_err(&doing)? {
+                a.sets.insert(set.name.clone(), order);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Applies a manifest inside an open transaction.
+pub(crate) fn change(conn: &Connection, old: &Catalog, manifest: &Manifest) -> Result<CatalogPlan> {
+    let (merged, plan) = old.merged(manifest)?;
+    if plan.steps.is_empty() {
+        return Ok(plan);
+    }
+    let new = Catalog::assemble(old.version + 1, merged);
+    for set in new.sets() {
+        put_set(conn, set)?;
+    }
+    for list in new.lists().filter(|l| old.list(&l.id) != Some(l)) {
+        put_body(conn, "list", &list.id, &list.with_codes(vec![]))?;
+    }
+    for t in new.tables() {
+        if matches!(t.relation, Relation::DataSource | Relation::Contact) {
+            put_triggers(conn, &t)?;
+            continue;
+        }
+        match old.table(&t.relation) {
+            Err(_) => create(conn, &new, &t)?,
+            Ok(before) if before != &t => widen(conn, before, &t)?,
+            Ok(_) => {}
+        }
+    }
+    for list in new.lists().filter(|l| old.list(&l.id) != Some(l)) {
+        put_codes(conn, &new, list)?;
+    }
+    for ft in new.types() {
+        let before = old.feature_type(ft.id()).ok();
+        if before == Some(ft) {
+            continue;
+        }
+        let had = before.is_some_and(|b| b.head.community.is_some());
+        if ft.head.community.is_some() && !ft.is_super() && !had {
+            for sql in ddl::create_staging(ft) {
+                run(conn, &sql)?;
+            }
+        }
+        put_type(conn, &new, ft)?;
+    }
+    run(conn, "DROP VIEW IF EXISTS cabd_updates_pending")?;
+    define(conn, "cabd_updates_pending", &views::updates_pending(&new))?;
+    // A view may read any other type (hidden_by), so all of them follow.
+    for ft in new.types() {
+        make_views(conn, &new, ft)?;
+    }
+    Ok(plan)
+}
+
+pub(crate) fn run(conn: &Connection, sql: &str) -> Result<()> {
+    conn.execute_batch(sql)
+        .map_err(|e| crate::error::from_sqlite("change the schema", e).at(sql.to_owned()))
+}
+
+/// Creates a view or trigger and keeps its text, so that drift can be seen.
+fn define(conn: &Connection, object: &str, sql: &str) -> Result<()> {
+    run(conn, sql)?;
+    conn.execute(
+        "INSERT INTO cabd_generated (object, definition) VALUES (?1, ?2) ON CONFLICT (object) DO UPDATE SET definition = ?2",
+        params![object, sql],
+    )
+    .map_err(db("note a definition"))?;
+    Ok(())
+}
+
+fn put_body(conn: &Connection, kind: &str, id: &str, body: &impl serde::Serialize) -> Result<()> {
+    let body =
+        serde_json::to_string(body).map_err(|e| Error::internal("manifest as JSON").because(e))?;
+    conn.execute(
+        "INSERT INTO cabd_manifest (kind, id, body) VALUES (?1, ?2, ?3) ON CONFLICT (kind, id) DO UPDATE SET body = ?3",
+        params![kind, id, body],
+    )
+    .map_err(db("write the manifest"))?;
+    Ok(())
+}
+
+fn put_set(conn: &Connection, set: &AttributeSet) -> Result<()> {
+    let doing = db("write an attribute set");
+    let has: bool = conn
+        .query_row(
+            "SELECT count(*) FROM pragma_table_info('cabd_feature_type_metadata') WHERE name = ?",
+            [&set.column],
+            |r| r.get::<_, i64>(0).map(|n| n > 0),
+        )
+        .map_err(&doing)?;
+    if !has {
+        run(
+            conn,
+            &format!(
+                "ALTER TABLE cabd_feature_type_metadata ADD COLUMN {} INTEGER",
+                identifier(&set.column)
+            ),
+        )?;
+    }
+    conn.execute(
+        "INSERT INTO cabd_attribute_set (name, ft_metadata_col) VALUES (?1, ?2) \
+         ON CONFLICT (name) DO UPDATE SET ft_metadata_col = ?2 WHERE ft_metadata_col <> ?2",
+        params![set.name, set.column],
+    )
+    .map_err(&doing)?;
+    put_body(conn, "set", &set.name, set)
+}
+
+/// The layers of a table: its geometry columns, the spatially indexed one first.
+pub(crate) fn layers(t: &Table) -> Vec<Layer> {
+    let mut out: Vec<Layer> = t
+        .columns
+        .iter()
+        .enumerate()
+        .filter_map(|(i, c)| {
+            geometry_kind(c).map(|kind| Layer {
+                table: flat(t),
+                column: c.name.clone(),
+                geometry_type: kind.code(),
+                dimension: 2,
+                srid: cabd_core::geometry::SRID,
+                index: t.spatial == Some(i),
+            })
+        })
+        .collect();
+    out.sort_by_key(|l| !l.index);
+    out
+}
+
+fn create(conn: &Connection, catalog: &Catalog, t: &Table) -> Result<()> {
+    run(conn, &ddl::create_table(catalog, t)?)?;
+    if let Some(sql) = ddl::key_index(t) {
+        run(conn, &sql)?;
+    }
+    for (_, sql) in ddl::look_up_indexes(t) {
+        run(conn, &sql)?;
+    }
+    for layer in layers(t) {
+        spatial::add_layer(conn, &layer).map_err(db("register a layer"))?;
+    }
+    put_triggers(conn, t)
+}
+
+/// Makes the triggers of a table anew.
+pub(crate) fn put_triggers(conn: &Connection, t: &Table) -> Result<()> {
+    for (name, sql) in triggers::triggers(t) {
+        run(
+            conn,
+            &format!("DROP TRIGGER IF EXISTS {}", identifier(&name)),
+        )?;
+        define(conn, &name, &sql)?;
+    }
+    Ok(())
+}
+
+/// Removes cabd's triggers from a table, and the layers' own.
+pub(crate) fn drop_triggers(conn: &Connection, t: &Table) -> Result<()> {
+    for (name, _) in triggers::triggers(t) {
+        run(
+            conn,
+            &format!("DROP TRIGGER IF EXISTS {}", identifier(&name)),
+        )?;
+    }
+    for layer in layers(t) {
+        spatial::drop_layer_triggers(conn, &layer.table, &layer.column)
+            .map_err(db("drop a layer's triggers"))?;
+    }
+    Ok(())
+}
+
+fn widen(conn: &Connection, before: &Table, t: &Table) -> Result<()> {
+    for (i, c) in t.columns.iter().enumerate() {
+        if !before.columns.iter().any(|b| b.name == c.name) {
+            run(conn, &ddl::add_column(t, i))?;
+        }
+    }
+    let had: Vec<String> = ddl::look_up_indexes(before)
+        .into_iter()
+        .map(|(n, _)| n)
+        .collect();
+    for (name, sql) in ddl::look_up_indexes(t) {
+        if !had.contains(&name) {
+            run(conn, &sql)?;
+        }
+    }
+    put_triggers(conn, t)
+}
+
+fn put_codes(conn: &Connection, catalog: &Catalog, list: &CodeList) -> Result<()> {
+    let doing = db("write a code table");
+    let t = catalog.table(&Relation::Codes(list.id.as_str().into()))?;
+    let width = 5 + list.columns.len();
+    let columns: Vec<String> = t
+        .columns
+        .iter()
+        .take(width)
+        .map(|c| identifier(&c.name))
+        .collect();
+    let marks = vec!["?"; width].join(", ");
+    let updates: Vec<String> = columns
+        .iter()
+        .skip(1)
+        .map(|c| format!("{c} = excluded.{c}"))
+        .collect();
+    let differs: Vec<String> = columns
+        .iter()
+        .skip(1)
+        .map(|c| format!("{c} IS NOT excluded.{c}"))
+        .collect();
+    let sql = format!(
+        "INSERT INTO {} ({}) VALUES ({marks}) ON CONFLICT ({}) DO UPDATE SET {} WHERE {}",
+        table_name(t),
+        columns.join(", "),
+        columns[0],
+        updates.join(", "),
+        differs.join(" OR "),
+    );
+    let mut s = conn.prepare(&sql).map_err(&doing)?;
+    for row in list.rows() {
+        let values = row
+            .into_iter()
+            .zip(&t.columns)
+            .map(|(v, c)| to_sql(&v.coerce(&c.name, &c.data_type)?))
+            .collect::<Result<Vec<_>>>()?;
+        s.execute(params_from_iter(values)).map_err(&doing)?;
+    }
+    Ok(())
+}
+
+fn put_type(conn: &Connection, catalog: &Catalog, ft: &FeatureType) -> Result<()> {
+    let doing = db("write the type's metadata");
+    put_body(conn, "type", ft.id(), ft)?;
+    let (schema, view) = ft.view();
+    let view = format!("{schema}.{view}");
+    let source = |suffix: &str| format!("{}.{}_{suffix}", ft.schema(), ft.id());
+    let tables: Vec<String> = tables_of(ft)
+        .iter()
+        .filter(|t| t.relation.rank() <= 3)
+        .map(Table::qualified)
+        .collect();
+    let json = |all: &[String]| serde_json::to_string(all).unwrap_or_default();
+    conn.execute(
+        "INSERT OR REPLACE INTO cabd_feature_types (type, data_view, name_en, name_fr, attribute_source_table, \
+         default_featurename_field, feature_source_table, data_version, description, data_table, community_data_type, \
+         community_data_photo_fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            ft.id(),
+            view,
+            ft.head.name.en,
+            ft.head.name.fr,
+            ft.has_attribute_source().then(|| source("attribute_source")),
+            ft.head.name_attribute,
+            ft.has_feature_source().then(|| source("feature_source")),
+            ft.head.data_version,
+            ft.head.description.en,
+            (!tables.is_empty()).then(|| json(&tables)),
+            ft.head.community.as_ref().filter(|_| !ft.is_super()).map(|_| source("community_staging")),
+            ft.head.community.as_ref().map(|c| json(&c.photos)),
+        ],
+    )
+    .map_err(&doing)?;
+    conn.execute(
+        "DELETE FROM cabd_feature_type_metadata WHERE view_name = ?",
+        [&view],
+    )
+    .map_err(&doing)?;
+    let orders: Vec<String> = catalog
+        .sets()
+        .iter()
+        .map(|s| identifier(&s.column))
+        .collect();
+    let extra: String = orders.iter().map(|c| format!(", {c}")).collect();
+    let sql = format!(
+        "INSERT INTO cabd_feature_type_metadata (view_name, field_name, name_en, name_fr, description_en, description_fr, \
+         is_link, data_type, include_vector_tile, value_options_reference, is_name_search, shape_field_name{extra}) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?{})",
+        ", ?".repeat(orders.len())
+    );
+    let mut s = conn.prepare(&sql).map_err(&doing)?;
+    for a in &ft.attributes {
+        let mut values = vec![
+            Value::from(view.as_str()),
+            a.id.as_str().into(),
+            a.name.en.as_str().into(),
+            a.name.fr.as_str().into(),
+            a.description.en.as_str().into(),
+            a.description.fr.as_str().into(),
+            a.is_link.into(),
+            a.data_type.to_string().into(),
+            a.in_set(TILE_SET).into(),
+            catalog.value_options(ft, a).into(),
+            a.name_search.into(),
+            a.short.clone().into(),
+        ];
+        values.extend(
+            catalog
+                .sets()
+                .iter()
+                .map(|set| Value::from(a.sets.get(&set.name).copied())),
+        );
+        let values = values.iter().map(to_sql).collect::<Result<Vec<_>>>()?;
+        s.execute(params_from_iter(values)).map_err(&doing)?;
+    }
+    Ok(())
+}
+
+fn make_views(conn: &Connection, catalog: &Catalog, ft: &Arc<FeatureType>) -> Result<()> {
+    for lang in Lang::ALL {
+        let name = views::view_name(ft, lang);
+        let sql = views::create_view(catalog, ft, lang)?;
+        let known: Option<String> = {
+            let mut s = conn
+                .prepare("SELECT definition FROM cabd_generated WHERE object = ?")
+                .map_err(db("read a definition"))?;
+            let mut rows = s.query([&name]).map_err(db("read a definition"))?;
+            match rows.next().map_err(db("read a definition"))? {
+                Some(r) => r.get(0).map_err(db("read a definition"))?,
+                None => None,
+            }
+        };
+        if known.as_deref() == Some(sql.as_str()) {
+            continue;
+        }
+        run(conn, &format!("DROP VIEW IF EXISTS {}", identifier(&name)))?;
+        define(conn, &name, &sql)?;
+        if let Some(rule) = &ft.geometry {
+            let table = crate::sql::main_table(ft);
+            spatial::drop_view_layer(conn, &name).map_err(db("register a view"))?;
+            spatial::add_view_layer(conn, &name, "geometry", "fid", &table, &rule.column)
+                .map_err(db("register a view"))?;
+        }
+    }
+    Ok(())
+}

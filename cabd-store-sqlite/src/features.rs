@@ -1,0 +1,267 @@
+//! Reading: statements stepped on a blocking thread, batches handed over one by one.
+
+use std::sync::Arc;
+
+use cabd_core::catalog::Catalog;
+use cabd_core::feature::{BatchBuilder, FeatureBatch, Fields};
+use cabd_core::query::{FeatureQuery, Plan, nearest_radii_m, plan, plan_count};
+use cabd_core::store::{FeatureStream, Record, RecordQuery, RecordStream};
+use cabd_core::{Bbox, Error, Result};
+use futures::StreamExt;
+use rusqlite::{Connection, params_from_iter};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::db;
+use crate::pool::Reader;
+use crate::spatial::identifier;
+use crate::sql::{self, table_name};
+use crate::types::{from_sql, push, to_sql};
+
+/// Batches that may wait for a slow reader.
+const AHEAD: usize = 2;
+
+fn snapshot(conn: &Connection) -> Result<()> {
+    conn.execute_batch("BEGIN").map_err(db("begin to read"))
+}
+
+/// A stream fed by a channel.
+pub(crate) fn stream<T: Send + 'static>(
+    receiver: mpsc::Receiver<Result<T>>,
+) -> futures::stream::BoxStream<'static, Result<T>> {
+    futures::stream::unfold(receiver, |mut r| async move {
+        r.recv().await.map(|item| (item, r))
+    })
+    .boxed()
+}
+
+/// Answers a query: the catalogue and every row are of one moment.
+pub(crate) async fn features(
+    reader: Reader,
+    catalog: impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + 'static,
+    query: FeatureQuery,
+) -> Result<FeatureStream> {
+    let (ready, planned) = oneshot::channel();
+    let (batches, receiver) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || {
+        let begun = (|| {
+            let conn = reader.conn()?;
+            snapshot(conn)?;
+            let catalog = catalog(conn)?;
+            let plan = plan(&catalog, &query)?;
+            nearest_box(conn, plan)
+        })();
+        let plan = match begun {
+            Ok(plan) => plan,
+            Err(e) => {
+                let _ = ready.send(Err(e));
+                return;
+            }
+        };
+        if ready.send(Ok(plan.layout.schema().clone())).is_err() {
+            return;
+        }
+        if let Err(e) = reader.conn().and_then(|conn| step(conn, &plan, &batches)) {
+            let _ = batches.blocking_send(Err(e));
+        }
+    });
+    let schema = planned
+        .await
+        .map_err(|_| Error::internal("the query ended before it began"))??;
+    Ok(FeatureStream {
+        schema,
+        batches: stream(receiver),
+    })
+}
+
+/// Narrows a nearest query to the smallest box that holds enough features within its radius.
+fn nearest_box(conn: &Connection, mut plan: Plan) -> Result<Plan> {
+    let (Some(near), Some(limit)) = (plan.near, plan.limit) else {
+        return Ok(plan);
+    };
+    let wanted = limit.saturating_add(plan.offset);
+    if near.within_m.is_some() {
+        return Ok(plan);
+    }
+    for radius in nearest_radii_m(&near) {
+        let bbox = Bbox::around(near.longitude, near.latitude, radius);
+        let mut probe = plan.clone();
+        for b in &mut probe.branches {
+            b.bbox = Some(bbox);
+            b.filter = b.filter.clone().and(cabd_core::query::Pred::Compare(
+                cabd_core::query::Expr::Distance(near),
+                cabd_core::query::Comparison::Lte,
+                radius.into(),
+            ));
+        }
+        if count_rows(conn, &probe)? >= wanted {
+            plan.branches.iter_mut().for_each(|b| b.bbox = Some(bbox));
+            return Ok(plan);
+        }
+    }
+    Ok(plan)
+}
+
+fn step(
+    conn: &Connection,
+    plan: &Plan,
+    batches: &mpsc::Sender<Result<FeatureBatch>>,
+) -> Result<()> {
+    let doing = db("read features");
+    let text = sql::select(plan, true)?;
+    let mut statement = conn.prepare_cached(&text.text).map_err(&doing)?;
+    let mut rows = statement
+        .query(params_from_iter(text.values))
+        .map_err(&doing)?;
+    let mut builder = BatchBuilder::new(plan.layout.clone(), plan.batch_rows);
+    let mut scratch = Vec::with_capacity(64);
+    let types = &plan.layout.physical;
+    while let Some(row) = rows.next().map_err(&doing)? {
+        for (i, (column, data_type)) in builder.columns().iter_mut().zip(types).enumerate() {
+            let value = row.get_ref(i).map_err(&doing)?;
+            push(column, value, data_type, &mut scratch).map_err(|e| at_row(e, row, plan, i))?;
+        }
+        if builder.end_row() && batches.blocking_send(builder.finish()).is_err() {
+            return Ok(());
+        }
+    }
+    if !builder.is_empty() {
+        let _ = batches.blocking_send(builder.finish());
+    }
+    Ok(())
+}
+
+fn at_row(e: Error, row: &rusqlite::Row<'_>, plan: &Plan, column: usize) -> Error {
+    let id: String = row.get(plan.layout.id).unwrap_or_default();
+    let name = plan.layout.outputs.iter().find(|o| match o.output {
+        cabd_core::feature::Output::Physical(i) | cabd_core::feature::Output::Label(i, _) => {
+            i == column
+        }
+        _ => false,
+    });
+    let e = e.at(format!("feature {id}"));
+    match name {
+        Some(o) => e.field(&o.name),
+        None => e,
+    }
+}
+
+fn count_rows(conn: &Connection, plan: &Plan) -> Result<u64> {
+    let doing = db("count features");
+    let mut total: u64 = 0;
+    for text in sql::counts(plan)? {
+        let n: i64 = conn
+            .prepare_cached(&text.text)
+            .and_then(|mut s| s.query_row(params_from_iter(text.values), |r| r.get(0)))
+            .map_err(&doing)?;
+        total += u64::try_from(n).unwrap_or(0);
+    }
+    Ok(total)
+}
+
+/// Counts what passes.
+pub(crate) fn count(conn: &Connection, catalog: &Catalog, query: &FeatureQuery) -> Result<u64> {
+    count_rows(conn, &plan_count(catalog, query)?)
+}
+
+/// Answers a record query.
+pub(crate) async fn records(
+    reader: Reader,
+    catalog: impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + 'static,
+    query: RecordQuery,
+) -> Result<RecordStream> {
+    let (rows, mut receiver) = mpsc::channel(256);
+    tokio::task::spawn_blocking(move || {
+        let work = || -> Result<()> {
+            let conn = reader.conn()?;
+            snapshot(conn)?;
+            let catalog = catalog(conn)?;
+            step_records(conn, &catalog, &query, &rows)
+        };
+        if let Err(e) = work() {
+            let _ = rows.blocking_send(Err(e));
+        }
+    });
+    match receiver.recv().await {
+        None => Ok(futures::stream::empty().boxed()),
+        Some(Err(e)) => Err(e),
+        Some(first) => Ok(futures::stream::once(async { first })
+            .chain(stream(receiver))
+            .boxed()),
+    }
+}
+
+fn step_records(
+    conn: &Connection,
+    catalog: &Catalog,
+    query: &RecordQuery,
+    out: &mpsc::Sender<Result<Record>>,
+) -> Result<()> {
+    let doing = db("read records");
+    let table = catalog.table(&query.relation)?;
+    let column = |name: &String| {
+        table.position(name).ok_or_else(|| {
+            Error::invalid(format!("{} has no such column", table.qualified()))
+                .field("columns")
+                .value(name)
+        })
+    };
+    let picked: Vec<usize> = if query.columns.is_empty() {
+        (0..table.columns.len()).collect()
+    } else {
+        query.columns.iter().map(column).collect::<Result<_>>()?
+    };
+    let names: Vec<String> = picked
+        .iter()
+        .map(|i| identifier(&table.columns[*i].name))
+        .collect();
+    let mut text = format!("SELECT {} FROM {}", names.join(", "), table_name(table));
+    let mut bound = vec![];
+    for (n, (name, values)) in query.filter.iter().enumerate() {
+        let i = column(name)?;
+        let c = &table.columns[i];
+        let marks = vec!["?"; values.len()].join(", ");
+        text.push_str(if n == 0 { " WHERE " } else { " AND " });
+        text.push_str(&format!("{} IN ({marks})", identifier(&c.name)));
+        for v in values {
+            bound.push(to_sql(&v.clone().coerce(name, &c.data_type)?)?);
+        }
+    }
+    let key: Vec<String> = table
+        .columns
+        .iter()
+        .take(table.key)
+        .map(|c| identifier(&c.name))
+        .collect();
+    text.push_str(&format!(" ORDER BY {}", key.join(", ")));
+    if let Some(limit) = query.limit {
+        text.push_str(&format!(" LIMIT {limit}"));
+    }
+    let fields: Fields = picked
+        .iter()
+        .map(|i| table.columns[*i].name.clone())
+        .collect();
+    let mut statement = conn.prepare(&text).map_err(&doing)?;
+    let mut rows = statement.query(params_from_iter(bound)).map_err(&doing)?;
+    while let Some(row) = rows.next().map_err(&doing)? {
+        let values = picked
+            .iter()
+            .enumerate()
+            .map(|(n, i)| {
+                from_sql(
+                    row.get_ref(n).map_err(&doing)?,
+                    &table.columns[*i].data_type,
+                )
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if out
+            .blocking_send(Ok(Record {
+                fields: fields.clone(),
+                values,
+            }))
+            .is_err()
+        {
+            break;
+        }
+    }
+    Ok(())
+}

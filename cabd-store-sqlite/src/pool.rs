@@ -1,0 +1,214 @@
+//! Connections: one writer, and readers that are kept for the next question.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cabd_core::{Error, ErrorKind, Result};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::db;
+use crate::functions;
+
+/// How long a statement waits for another process before it gives up.
+const BUSY: Duration = Duration::from_secs(15);
+/// Page cache of a connection, in KiB.
+const CACHE_KIB: i64 = 16 * 1024;
+/// Readers kept open while nobody reads.
+const IDLE_READERS: usize = 8;
+
+pub(crate) struct Pool {
+    path: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    writer: tokio::sync::Mutex<Writer>,
+    pub(crate) read_only: bool,
+}
+
+/// The writing connection; gone while a change has it, and after a change was abandoned.
+#[derive(Default)]
+pub(crate) struct Writer {
+    conn: Option<Connection>,
+    closed: bool,
+}
+
+impl Writer {
+    pub(crate) fn take(&mut self) -> Result<Connection> {
+        self.conn
+            .take()
+            .ok_or_else(|| Error::internal("the writer is in use"))
+    }
+
+    pub(crate) fn put_back(&mut self, conn: Connection) {
+        self.conn = Some(conn);
+    }
+}
+
+/// A reader on loan; it goes back when dropped.
+pub(crate) struct Reader {
+    conn: Option<Connection>,
+    pool: Arc<Pool>,
+}
+
+impl Reader {
+    pub(crate) fn conn(&self) -> Result<&Connection> {
+        self.conn
+            .as_ref()
+            .ok_or_else(|| Error::internal("reader is closed"))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        if !conn.is_autocommit() && conn.execute_batch("ROLLBACK").is_err() {
+            return;
+        }
+        let mut idle = self
+            .pool
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_READERS {
+            idle.push(conn);
+        }
+    }
+}
+
+fn prepare(conn: &Connection) -> Result<()> {
+    let doing = db("prepare the connection");
+    conn.busy_timeout(BUSY).map_err(&doing)?;
+    functions::register(conn).map_err(&doing)?;
+    conn.pragma_update(None, "foreign_keys", true)
+        .map_err(&doing)?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)
+        .map_err(&doing)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Opens a file for writing, or read-only where its permissions say so.
+pub(crate) fn open_writer(path: &Path, create: bool) -> Result<(Connection, bool)> {
+    let at = |e: Error| e.at(path.display().to_string());
+    let base = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let write = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let flags = if create {
+        base | write | OpenFlags::SQLITE_OPEN_CREATE
+    } else {
+        base | write
+    };
+    let opened = Connection::open_with_flags(path, flags);
+    let conn = match opened {
+        Ok(c) => c,
+        Err(_) if !create && path.is_file() => {
+            Connection::open_with_flags(path, base | OpenFlags::SQLITE_OPEN_READ_ONLY)
+                .map_err(db("open the file"))
+                .map_err(at)?
+        }
+        Err(e) => return Err(at(db("open the file")(e))),
+    };
+    prepare(&conn).map_err(at)?;
+    let read_only = conn
+        .is_readonly("main")
+        .map_err(db("open the file"))
+        .map_err(at)?;
+    if !read_only {
+        conn.pragma_update(None, "journal_mode", "wal")
+            .map_err(db("open the file"))
+            .map_err(at)?;
+        conn.pragma_update(None, "synchronous", "normal")
+            .map_err(db("open the file"))
+            .map_err(at)?;
+        conn.pragma_update(None, "journal_size_limit", 64 << 20)
+            .map_err(db("open the file"))
+            .map_err(at)?;
+    }
+    Ok((conn, read_only))
+}
+
+impl Pool {
+    pub(crate) fn new(path: PathBuf, writer: Connection, read_only: bool) -> Self {
+        Self {
+            path,
+            readers: Mutex::default(),
+            writer: tokio::sync::Mutex::new(Writer {
+                conn: Some(writer),
+                closed: false,
+            }),
+            read_only,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn reader(self: &Arc<Self>) -> Result<Reader> {
+        let idle = self
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let conn = match idle {
+            Some(c) => c,
+            None => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let conn =
+                    Connection::open_with_flags(&self.path, flags).map_err(db("open the file"))?;
+                prepare(&conn)?;
+                conn
+            }
+        };
+        Ok(Reader {
+            conn: Some(conn),
+            pool: self.clone(),
+        })
+    }
+
+    /// The writer, for one change; others wait.
+    pub(crate) async fn writer(&self) -> Result<tokio::sync::MutexGuard<'_, Writer>> {
+        let mut guard = self.writer.lock().await;
+        if self.read_only {
+            return Err(Error::new(ErrorKind::Denied, "the file is read-only")
+                .at(self.path.display().to_string()));
+        }
+        if guard.closed {
+            return Err(Error::internal("the store is closed"));
+        }
+        if guard.conn.is_none() {
+            guard.conn = Some(open_writer(&self.path, false)?.0);
+        }
+        Ok(guard)
+    }
+
+    /// Closes every idle connection and leaves one file, without write-ahead log.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        let mut writer = self.writer.lock().await;
+        writer.closed = true;
+        if let Some(conn) = writer.conn.take() {
+            finish(&conn);
+        }
+        Ok(())
+    }
+}
+
+fn finish(conn: &Connection) {
+    // Another process may still read; then the last one to close cleans up.
+    let _ = conn.busy_timeout(Duration::from_millis(200));
+    let _ = conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;");
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.readers
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        if let Some(conn) = self.writer.get_mut().conn.take() {
+            finish(&conn);
+        }
+    }
+}

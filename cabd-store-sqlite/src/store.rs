@@ -1,0 +1,392 @@
+//! The store: the traits over connections, catalogue and statements.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use cabd_core::catalog::{Catalog, Relation};
+use cabd_core::feature::{Applied, ChangeHead};
+use cabd_core::store::{
+    AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore, FeatureStream,
+    Finding, LogEntry, OperationStream, RecordQuery, RecordStream, Store, StoreInfo,
+    apply_operations,
+};
+use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
+use futures::StreamExt;
+use rusqlite::Connection;
+
+use crate::error::{db, lost};
+use crate::pool::{Pool, open_writer};
+use crate::transaction::Transaction;
+use crate::{catalog, doctor, features, migrate, spatial, sql};
+
+/// A cabd inventory in one SpatiaLite file.
+///
+/// Methods run on a tokio runtime; statements run on its blocking threads.
+///
+/// ```
+/// use cabd_core::store::Store;
+/// use cabd_store_sqlite::SqliteStore;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let folder = tempfile::tempdir()?;
+/// let store = SqliteStore::create(folder.path().join("inventory.sqlite"))?;
+/// assert_eq!(store.name(), "sqlite");
+/// store.close().await?;
+/// # Ok::<(), cabd_core::Error>(()) }).unwrap();
+/// ```
+pub struct SqliteStore {
+    pool: Arc<Pool>,
+    catalog: Arc<Mutex<Arc<Catalog>>>,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.pool.path())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens an existing inventory and brings its schema up to date; read-only where the file is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] without the file, [`ErrorKind::NotAStore`] for a file of another program,
+    /// [`ErrorKind::NewerStore`] for a newer schema.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let at = |e: Error| e.at(path.display().to_string());
+        if !path.exists() {
+            return Err(at(
+                Error::not_found("no such file").hint("`cabd init` makes an inventory")
+            ));
+        }
+        if !path.is_file() {
+            return Err(at(Error::new(ErrorKind::NotAStore, "not a file")));
+        }
+        check_header(path).map_err(at)?;
+        let (mut conn, read_only) = open_writer(path, false)?;
+        if migrate::version(&conn).map_err(at)?.is_none() {
+            return Err(at(Error::new(
+                ErrorKind::NotAStore,
+                "the file is a database, but no cabd inventory",
+            )
+            .hint("`cabd init` adds an inventory to a SpatiaLite file")));
+        }
+        if !read_only || migrate::version(&conn).map_err(at)? != Some(migrate::newest()) {
+            migrate::migrate(&mut conn).map_err(at)?;
+        }
+        Ok(Self::new(path, conn, read_only))
+    }
+
+    /// Makes an inventory: a new file, or the tables of one in an existing SpatiaLite file. An inventory is opened as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotAStore`] for a file that is no SpatiaLite database; a new file is removed when making it fails.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let at = |e: Error| e.at(path.display().to_string());
+        let exists = path.exists()
+            && std::fs::metadata(path)
+                .map_err(Error::from)
+                .map_err(at)?
+                .len()
+                > 0;
+        if exists {
+            check_header(path).map_err(at)?;
+        }
+        let (mut conn, read_only) = open_writer(path, true)?;
+        if exists && migrate::version(&conn).map_err(at)?.is_some() {
+            migrate::migrate(&mut conn).map_err(at)?;
+            return Ok(Self::new(path, conn, read_only));
+        }
+        let made = (|| {
+            if exists
+                && !spatial::is_spatialite(&conn).map_err(db("look at the file"))?
+                && has_tables(&conn)?
+            {
+                return Err(Error::new(
+                    ErrorKind::NotAStore,
+                    "the file is a database of another program",
+                )
+                .hint("name a new file, or a SpatiaLite file"));
+            }
+            spatial::initialise(&conn).map_err(db("write the spatial metadata"))?;
+            migrate::migrate(&mut conn)
+        })();
+        if let Err(e) = made {
+            drop(conn);
+            if !exists {
+                let _ = std::fs::remove_file(path);
+            }
+            return Err(at(e));
+        }
+        Ok(Self::new(path, conn, read_only))
+    }
+
+    fn new(path: &Path, conn: Connection, read_only: bool) -> Self {
+        Self {
+            pool: Arc::new(Pool::new(path.to_owned(), conn, read_only)),
+            catalog: Arc::new(Mutex::new(Arc::new(Catalog::assemble(
+                -1,
+                Manifest::default(),
+            )))),
+        }
+    }
+
+    /// The catalogue as a connection sees it, loaded anew when its version changed.
+    fn catalog_of(&self) -> impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + use<> {
+        let cache = self.catalog.clone();
+        move |conn| {
+            let version = catalog::version(conn)?;
+            let known = cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if known.version == version {
+                return Ok(known);
+            }
+            let fresh = Arc::new(catalog::load(conn)?);
+            let mut cached = cache.lock().unwrap_or_else(PoisonError::into_inner);
+            if fresh.version > cached.version {
+                *cached = fresh.clone();
+            }
+            Ok(fresh)
+        }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, Arc<Catalog>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let reader = self.pool.reader()?;
+        let catalog = self.catalog_of();
+        tokio::task::spawn_blocking(move || {
+            let conn = reader.conn()?;
+            conn.execute_batch("BEGIN").map_err(db("begin to read"))?;
+            let catalog = catalog(conn)?;
+            work(conn, catalog)
+        })
+        .await
+        .map_err(lost)?
+    }
+
+    async fn change(&self, manifest: Manifest) -> Result<CatalogPlan> {
+        let mut writer = self.pool.writer().await?;
+        let catalog = self.catalog_of();
+        let head = ChangeHead {
+            reason: Some("catalogue".to_owned()),
+            ..ChangeHead::default()
+        };
+        let mut t = Transaction::begin(writer.take()?, head).await?;
+        let done = t.change_catalog(move |conn| catalog(conn), manifest).await;
+        let (conn, done) = match done {
+            Ok(plan) if !plan.steps.is_empty() => {
+                let (conn, committed) = t.commit().await;
+                (conn, committed.map(|_| plan))
+            }
+            other => (t.rollback().await, other),
+        };
+        if let Some(conn) = conn {
+            writer.put_back(conn);
+        }
+        done
+    }
+}
+
+fn check_header(path: &Path) -> Result<()> {
+    use std::io::Read;
+    let mut head = [0u8; 16];
+    let mut file = std::fs::File::open(path)?;
+    let n = file.read(&mut head)?;
+    if n == 0 || &head == b"SQLite format 3\0" {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotAStore, "not an SQLite file")
+        .hint("name the file that `cabd init` made"))
+}
+
+fn has_tables(conn: &Connection) -> Result<bool> {
+    conn.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |r| {
+        r.get(0)
+    })
+    .map_err(db("look at the file"))
+}
+
+#[async_trait]
+impl CatalogStore for SqliteStore {
+    async fn catalog(&self) -> Result<Arc<Catalog>> {
+        self.read(|_, catalog| Ok(catalog)).await
+    }
+
+    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+        let manifest = manifest.clone();
+        self.read(move |_, catalog| Ok(catalog.merged(&manifest)?.1))
+            .await
+    }
+
+    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+        self.change(manifest.clone()).await
+    }
+}
+
+#[async_trait]
+impl FeatureStore for SqliteStore {
+    async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        features::features(self.pool.reader()?, self.catalog_of(), query.clone()).await
+    }
+
+    async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        let query = query.clone();
+        self.read(move |conn, catalog| features::count(conn, &catalog, &query))
+            .await
+    }
+
+    async fn records(&self, query: &RecordQuery) -> Result<RecordStream> {
+        features::records(self.pool.reader()?, self.catalog_of(), query.clone()).await
+    }
+
+    async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
+        let mut writer = self.pool.writer().await?;
+        let mut t = Transaction::begin(writer.take()?, head.clone()).await?;
+        let load = self.catalog_of();
+        let applied = match t.with_connection(load).await {
+            Ok(catalog) => apply_operations(&catalog, &mut t, operations).await,
+            Err(e) => Err(e),
+        };
+        let (conn, applied) = match applied {
+            Ok(counts) if !head.dry_run => {
+                let changed = counts.values().any(|c| c.changed());
+                let (conn, commit) = t.commit().await;
+                (
+                    conn,
+                    commit.map(|commit| Applied {
+                        commit: commit.filter(|_| changed),
+                        counts,
+                    }),
+                )
+            }
+            Ok(counts) => (
+                t.rollback().await,
+                Ok(Applied {
+                    commit: None,
+                    counts,
+                }),
+            ),
+            Err(e) => (t.rollback().await, Err(e)),
+        };
+        if let Some(conn) = conn {
+            writer.put_back(conn);
+        }
+        applied
+    }
+}
+
+#[async_trait]
+impl AuditStore for SqliteStore {
+    async fn head(&self) -> Result<CommitNumber> {
+        self.read(|conn, _| {
+            conn.query_row("SELECT COALESCE(max(id), 0) FROM cabd_changeset", [], |r| {
+                r.get(0)
+            })
+            .map(CommitNumber)
+            .map_err(db("read the newest commit"))
+        })
+        .await
+    }
+
+    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
+        let reader = self.pool.reader()?;
+        let (out, receiver) = tokio::sync::mpsc::channel(256);
+        tokio::task::spawn_blocking(move || {
+            let work = || -> Result<()> {
+                let doing = db("read the log");
+                let mut s = reader
+                    .conn()?
+                    .prepare(
+                        "SELECT changeset, username, schemaname, tablename, action, cabd_id FROM cabd_audit_log \
+                         WHERE changeset > ? ORDER BY changeset, revision",
+                    )
+                    .map_err(&doing)?;
+                let mut rows = s.query([after.0]).map_err(&doing)?;
+                while let Some(r) = rows.next().map_err(&doing)? {
+                    let id: Option<String> = r.get(5).map_err(&doing)?;
+                    let entry = LogEntry {
+                        commit: CommitNumber(r.get(0).map_err(&doing)?),
+                        author: r.get(1).map_err(&doing)?,
+                        schema: r.get(2).map_err(&doing)?,
+                        table: r.get(3).map_err(&doing)?,
+                        action: r.get(4).map_err(&doing)?,
+                        cabd_id: id.and_then(|t| t.parse().ok()),
+                    };
+                    if out.blocking_send(Ok(entry)).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            };
+            if let Err(e) = work() {
+                let _ = out.blocking_send(Err(e));
+            }
+        });
+        Ok(features::stream(receiver).boxed())
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut c = Capabilities::default();
+        c.durable = true;
+        c.many_writers = true;
+        c.logs_foreign_changes = true;
+        c.spatial_index = true;
+        c
+    }
+
+    async fn info(&self) -> Result<StoreInfo> {
+        let location = self.pool.path().display().to_string();
+        self.read(move |conn, catalog| {
+            let doing = db("count rows");
+            let count = |table: &str| -> Result<u64> {
+                let sql = format!("SELECT count(*) FROM {}", spatial::identifier(table));
+                let n: i64 = conn.query_row(&sql, [], |r| r.get(0)).map_err(&doing)?;
+                Ok(u64::try_from(n).unwrap_or(0))
+            };
+            let mut counts = BTreeMap::new();
+            for ft in catalog.types().filter(|t| !t.is_super()) {
+                let table = catalog.table(&Relation::feature(ft.id()))?;
+                counts.insert(ft.id().to_owned(), count(&sql::flat(table))?);
+            }
+            Ok(StoreInfo {
+                store: "sqlite".to_owned(),
+                location,
+                schema_version: migrate::version(conn)?.unwrap_or(0),
+                catalog_version: catalog.version,
+                head: conn
+                    .query_row("SELECT COALESCE(max(id), 0) FROM cabd_changeset", [], |r| {
+                        r.get(0)
+                    })
+                    .map_err(&doing)?,
+                engine: BTreeMap::from([
+                    ("SQLite".to_owned(), rusqlite::version().to_owned()),
+                    ("SpatiaLite layout".to_owned(), "4 and later".to_owned()),
+                ]),
+                features: counts,
+                data_sources: count("cabd_data_source")?,
+            })
+        })
+        .await
+    }
+
+    async fn doctor(&self) -> Result<Vec<Finding>> {
+        self.read(|conn, catalog| doctor::examine(conn, &catalog))
+            .await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.pool.close().await
+    }
+}

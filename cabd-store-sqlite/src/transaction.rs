@@ -1,0 +1,500 @@
+//! Writing: one transaction on the writer's connection, each batch on a blocking thread.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cabd_core::catalog::{Catalog, Relation, Table};
+use cabd_core::store::{CatalogPlan, Row, RowChange, WriteTransaction};
+use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Manifest, Result, Value};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, params, params_from_iter};
+
+use crate::catalog::{drop_triggers, layers, put_triggers, run};
+use crate::error::{db, from_sqlite, lost};
+use crate::rtree;
+use crate::spatial::{self, identifier};
+use crate::sql::{ddl, flat, table_name};
+use crate::types::{from_sql, to_sql};
+
+/// Rows in one batch that make it worth to fill an empty table without triggers and indexes.
+const BULK_ROWS: usize = 1000;
+
+/// A write transaction. Dropped without [`Transaction::commit`], the connection closes and SQLite rolls back.
+pub(crate) struct Transaction {
+    state: Option<State>,
+}
+
+struct State {
+    conn: Connection,
+    head: ChangeHead,
+    changeset: Option<i64>,
+    bulk: Vec<Arc<Table>>,
+    seen: HashSet<Relation>,
+}
+
+/// A value on its way into a statement, text borrowed.
+struct Bound<'a>(&'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self.0 {
+            Value::Text(t) => Ok(ToSqlOutput::Borrowed(ValueRef::Text(t.as_bytes()))),
+            v => to_sql(v)
+                .map(ToSqlOutput::Owned)
+                .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e))),
+        }
+    }
+}
+
+impl Transaction {
+    /// Begins on a connection; waits for other processes.
+    pub(crate) async fn begin(conn: Connection, head: ChangeHead) -> Result<Self> {
+        let mut t = Self {
+            state: Some(State {
+                conn,
+                head,
+                changeset: None,
+                bulk: vec![],
+                seen: HashSet::new(),
+            }),
+        };
+        t.call(|s| {
+            s.conn
+                .execute_batch("BEGIN IMMEDIATE; DELETE FROM cabd_audit_actor;")
+                .map_err(db("begin to write"))
+        })
+        .await?;
+        Ok(t)
+    }
+
+    /// Runs work on a blocking thread.
+    async fn call<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut State) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut state = self
+            .state
+            .take()
+            .ok_or_else(|| Error::internal("the transaction was abandoned"))?;
+        let (state, answer) = tokio::task::spawn_blocking(move || {
+            let answer = work(&mut state);
+            (state, answer)
+        })
+        .await
+        .map_err(lost)?;
+        self.state = Some(state);
+        answer
+    }
+
+    /// Runs work that only needs the connection.
+    pub(crate) async fn with_connection<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.call(|s| work(&s.conn)).await
+    }
+
+    /// Applies a manifest; one commit where it changes anything.
+    pub(crate) async fn change_catalog(
+        &mut self,
+        present: impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + 'static,
+        manifest: Manifest,
+    ) -> Result<CatalogPlan> {
+        self.call(move |s| {
+            let old = present(&s.conn)?;
+            let (_, plan) = old.merged(&manifest)?;
+            if plan.steps.is_empty() {
+                return Ok(plan);
+            }
+            s.changeset()?;
+            crate::catalog::change(&s.conn, &old, &manifest)
+        })
+        .await
+    }
+
+    /// Ends the transaction: everything or nothing. The commit's number where a row was logged.
+    pub(crate) async fn commit(mut self) -> (Option<Connection>, Result<Option<CommitNumber>>) {
+        let answer = self
+            .call(|s| {
+                let done = s.finish();
+                if done.is_err() && !s.conn.is_autocommit() {
+                    let _ = s.conn.execute_batch("ROLLBACK");
+                }
+                done
+            })
+            .await;
+        (self.state.take().map(|s| s.conn), answer)
+    }
+
+    /// Leaves everything as it was.
+    pub(crate) async fn rollback(mut self) -> Option<Connection> {
+        let done = self
+            .call(|s| {
+                if s.conn.is_autocommit() {
+                    return Ok(());
+                }
+                s.conn.execute_batch("ROLLBACK").map_err(db("roll back"))
+            })
+            .await;
+        done.ok()?;
+        self.state.take().map(|s| s.conn)
+    }
+}
+
+impl State {
+    fn changeset(&mut self) -> Result<i64> {
+        if let Some(id) = self.changeset {
+            return Ok(id);
+        }
+        let doing = db("begin the changeset");
+        self.conn
+            .execute(
+                "INSERT INTO cabd_changeset (author, reason, kind, client, reviewer, datasource_id) VALUES (?, ?, ?, ?, ?, ?)",
+                params![
+                    self.head.author,
+                    self.head.reason,
+                    self.head.kind.word(),
+                    self.head.client,
+                    self.head.reviewer,
+                    self.head.data_source.map(|d| d.to_string()),
+                ],
+            )
+            .map_err(&doing)?;
+        let id = self.conn.last_insert_rowid();
+        self.conn
+            .execute(
+                "INSERT INTO cabd_audit_actor (one, changeset, author) VALUES (1, ?, ?)",
+                params![id, self.head.author],
+            )
+            .map_err(&doing)?;
+        self.changeset = Some(id);
+        Ok(id)
+    }
+
+    fn finish(&mut self) -> Result<Option<CommitNumber>> {
+        for table in std::mem::take(&mut self.bulk) {
+            end_bulk(&self.conn, &table)?;
+        }
+        let commit = db("commit");
+        self.conn
+            .execute_batch("DELETE FROM cabd_audit_actor; COMMIT;")
+            .map_err(&commit)?;
+        Ok(self.changeset.map(CommitNumber))
+    }
+
+    /// Fills an empty table bare: triggers, look-up indexes and spatial index come at the end, the log is written here.
+    fn begin_bulk(&mut self, table: &Arc<Table>) -> Result<()> {
+        if !self.seen.insert(table.relation.clone()) {
+            return Ok(());
+        }
+        let empty: bool = self
+            .conn
+            .query_row(
+                &format!("SELECT NOT EXISTS (SELECT 1 FROM {})", table_name(table)),
+                [],
+                |r| r.get(0),
+            )
+            .map_err(db("look at a table"))?;
+        if !empty {
+            return Ok(());
+        }
+        drop_triggers(&self.conn, table)?;
+        for (name, _) in ddl::look_up_indexes(table) {
+            run(
+                &self.conn,
+                &format!("DROP INDEX IF EXISTS {}", identifier(&name)),
+            )?;
+        }
+        self.bulk.push(table.clone());
+        Ok(())
+    }
+
+    fn is_bulk(&self, table: &Table) -> bool {
+        self.bulk.iter().any(|t| t.relation == table.relation)
+    }
+
+    fn leave_bulk(&mut self, table: &Table) -> Result<()> {
+        if let Some(i) = self.bulk.iter().position(|t| t.relation == table.relation) {
+            let table = self.bulk.remove(i);
+            end_bulk(&self.conn, &table)?;
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, table: &Arc<Table>, rows: &[Row]) -> Result<()> {
+        let changeset = self.changeset()?;
+        if rows.len() >= BULK_ROWS {
+            self.begin_bulk(table)?;
+        }
+        let columns: Vec<String> = table.columns.iter().map(|c| identifier(&c.name)).collect();
+        let marks = vec!["?"; columns.len()].join(", ");
+        let sql = format!(
+            "INSERT INTO {} ({}) VALUES ({marks})",
+            table_name(table),
+            columns.join(", ")
+        );
+        let mut statement = self.conn.prepare_cached(&sql).map_err(db("write rows"))?;
+        for row in rows {
+            statement
+                .execute(params_from_iter(row.iter().map(Bound)))
+                .map_err(|e| refused(e, table, row))?;
+        }
+        if !self.is_bulk(table) {
+            return Ok(());
+        }
+        let mut log = self
+            .conn
+            .prepare_cached(
+                "INSERT INTO cabd_audit_log (changeset, username, schemaname, tablename, action, cabd_id, datasource_id, id_pk) \
+                 VALUES (?, ?, ?, ?, 'INSERT', ?, ?, ?)",
+            )
+            .map_err(db("write the log"))?;
+        let (feature, source, own) = logged(table);
+        let null = Value::Null;
+        let at = |row: &'_ Row, c: Option<usize>| c.map_or(null.clone(), |c| row[c].clone());
+        for row in rows {
+            let (a, b, c) = (at(row, feature), at(row, source), at(row, own));
+            log.execute(params![
+                changeset,
+                self.head.author,
+                table.schema,
+                table.name,
+                Bound(&a),
+                Bound(&b),
+                Bound(&c)
+            ])
+            .map_err(db("write the log"))?;
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, table: &Arc<Table>, changes: &[RowChange]) -> Result<()> {
+        self.changeset()?;
+        self.leave_bulk(table)?;
+        let key = key_condition(table);
+        for change in changes {
+            let sets: Vec<String> = change
+                .set
+                .iter()
+                .map(|(c, _)| format!("{} = ?", identifier(&table.columns[*c].name)))
+                .collect();
+            let sql = format!(
+                "UPDATE {} SET {} WHERE {key}",
+                table_name(table),
+                sets.join(", ")
+            );
+            let values = change
+                .set
+                .iter()
+                .map(|(_, v)| v)
+                .chain(&change.key)
+                .map(Bound);
+            self.conn
+                .prepare_cached(&sql)
+                .and_then(|mut s| s.execute(params_from_iter(values)))
+                .map_err(|e| refused(e, table, &change.key))?;
+        }
+        Ok(())
+    }
+}
+
+/// The columns of a row that its log entry names: feature, data source, own key.
+fn logged(t: &Table) -> (Option<usize>, Option<usize>, Option<usize>) {
+    let feature = match &t.relation {
+        Relation::Feature(_) => Some(0),
+        _ => t.parent.as_ref().map(|(c, _)| *c),
+    };
+    let source = match t.relation {
+        Relation::FeatureSource(_) => Some(1),
+        Relation::DataSource => Some(0),
+        _ => None,
+    };
+    let own = match t.relation {
+        Relation::Part(..) | Relation::Contact | Relation::Codes(_) => Some(0),
+        Relation::Link(..) => Some(1),
+        _ => None,
+    };
+    (feature, source, own)
+}
+
+fn end_bulk(conn: &Connection, table: &Table) -> Result<()> {
+    for (_, sql) in ddl::look_up_indexes(table) {
+        run(conn, &sql)?;
+    }
+    let doing = db("build the spatial index");
+    for layer in layers(table) {
+        if layer.index {
+            rtree::build_from_table(conn, &flat(table), &layer.column, &layer.index_table())
+                .map_err(&doing)?;
+            spatial::update_statistics(conn, &flat(table), &layer.column).map_err(&doing)?;
+        }
+        spatial::create_layer_triggers(conn, &layer).map_err(&doing)?;
+    }
+    put_triggers(conn, table)
+}
+
+fn key_condition(table: &Table) -> String {
+    let all: Vec<String> = table
+        .columns
+        .iter()
+        .take(table.key)
+        .map(|c| format!("{} = ?", identifier(&c.name)))
+        .collect();
+    all.join(" AND ")
+}
+
+fn refused(e: rusqlite::Error, table: &Table, row: &Row) -> Error {
+    use rusqlite::ffi;
+    let extended = match &e {
+        rusqlite::Error::SqliteFailure(f, _) => f.extended_code,
+        _ => 0,
+    };
+    let named = |error: Error| {
+        let e = error.field(&table.columns[0].name);
+        match row.first() {
+            Some(v) => e.value(v.to_json()),
+            None => e,
+        }
+    };
+    match extended {
+        ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+        | ffi::SQLITE_CONSTRAINT_UNIQUE
+        | ffi::SQLITE_CONSTRAINT_ROWID => named(Error::conflict(format!(
+            "{} has this row already",
+            table.qualified()
+        )))
+        .because(e),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => named(Error::new(
+            ErrorKind::Invalid,
+            format!(
+                "a row of {} names a row that does not exist",
+                table.qualified()
+            ),
+        ))
+        .because(e),
+        _ => match e {
+            rusqlite::Error::ToSqlConversionFailure(inner) => match inner.downcast::<Error>() {
+                Ok(own) => *own,
+                Err(other) => Error::internal("write a row").because(other),
+            },
+            e => from_sqlite("write a row", e),
+        },
+    }
+}
+
+#[async_trait]
+impl WriteTransaction for Transaction {
+    async fn fetch(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<Option<Row>>> {
+        let (table, keys) = (table.clone(), keys.to_vec());
+        self.call(move |s| {
+            let doing = db("look up rows");
+            let columns: Vec<String> = table.columns.iter().map(|c| identifier(&c.name)).collect();
+            let sql = format!(
+                "SELECT {} FROM {} WHERE {}",
+                columns.join(", "),
+                table_name(&table),
+                key_condition(&table)
+            );
+            let mut statement = s.conn.prepare_cached(&sql).map_err(&doing)?;
+            keys.iter()
+                .map(|key| {
+                    let mut rows = statement
+                        .query(params_from_iter(key.iter().map(Bound)))
+                        .map_err(&doing)?;
+                    let Some(row) = rows.next().map_err(&doing)? else {
+                        return Ok(None);
+                    };
+                    let values = table
+                        .columns
+                        .iter()
+                        .enumerate()
+                        .map(|(i, c)| {
+                            from_sql(row.get_ref(i).map_err(&doing)?, &c.data_type)
+                                .map_err(|e| e.field(&c.name))
+                        })
+                        .collect::<Result<Row>>()?;
+                    Ok(Some(values))
+                })
+                .collect()
+        })
+        .await
+    }
+
+    async fn existing(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<bool>> {
+        let (table, keys) = (table.clone(), keys.to_vec());
+        self.call(move |s| {
+            let doing = db("look up keys");
+            let sql = format!(
+                "SELECT 1 FROM {} WHERE {}",
+                table_name(&table),
+                key_condition(&table)
+            );
+            let mut statement = s.conn.prepare_cached(&sql).map_err(&doing)?;
+            keys.iter()
+                .map(|k| {
+                    statement
+                        .exists(params_from_iter(k.iter().map(Bound)))
+                        .map_err(&doing)
+                })
+                .collect()
+        })
+        .await
+    }
+
+    async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {
+        let table = table.clone();
+        self.call(move |s| s.insert(&table, &rows)).await
+    }
+
+    async fn update(&mut self, table: &Arc<Table>, changes: Vec<RowChange>) -> Result<()> {
+        let table = table.clone();
+        self.call(move |s| s.update(&table, &changes)).await
+    }
+
+    async fn delete(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<()> {
+        let (table, keys) = (table.clone(), keys.to_vec());
+        self.call(move |s| {
+            s.changeset()?;
+            s.leave_bulk(&table)?;
+            let sql = format!(
+                "DELETE FROM {} WHERE {}",
+                table_name(&table),
+                key_condition(&table)
+            );
+            let mut statement = s.conn.prepare_cached(&sql).map_err(db("delete rows"))?;
+            for key in &keys {
+                statement
+                    .execute(params_from_iter(key.iter().map(Bound)))
+                    .map_err(|e| refused(e, &table, key))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_where(
+        &mut self,
+        table: &Arc<Table>,
+        column: usize,
+        values: &[Value],
+    ) -> Result<u64> {
+        let (table, values) = (table.clone(), values.to_vec());
+        self.call(move |s| {
+            s.changeset()?;
+            s.leave_bulk(&table)?;
+            let sql = format!(
+                "DELETE FROM {} WHERE {} = ?",
+                table_name(&table),
+                identifier(&table.columns[column].name)
+            );
+            let mut statement = s.conn.prepare_cached(&sql).map_err(db("delete rows"))?;
+            let mut n = 0;
+            for v in &values {
+                n += statement.execute([Bound(v)]).map_err(db("delete rows"))? as u64;
+            }
+            Ok(n)
+        })
+        .await
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests of the SpatiaLite store.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod shipped;
