@@ -265,25 +265,18 @@ fn put_set(conn: &Connection, set: &AttributeSet) -> Result<()> {
     put_body(conn, "set", &set.name, set)
 }
 
-/// The layers of a table: its geometry columns, the spatially indexed one first.
-pub(crate) fn layers(t: &Table) -> Vec<Layer> {
-    let mut out: Vec<Layer> = t
-        .columns
-        .iter()
-        .enumerate()
-        .filter_map(|(i, c)| {
-            geometry_kind(c).map(|kind| Layer {
-                table: flat(t),
-                column: c.name.clone(),
-                geometry_type: kind.code(),
-                dimension: 2,
-                srid: cabd_core::geometry::SRID,
-                index: t.spatial == Some(i),
-            })
-        })
-        .collect();
-    out.sort_by_key(|l| !l.index);
-    out
+/// The layer of a table: its spatially indexed column. The columns an effective geometry comes from are no layers of their
+/// own, since GDAL cannot append to a table with several.
+pub(crate) fn layer_of(t: &Table) -> Option<Layer> {
+    let column = &t.columns[t.spatial?];
+    geometry_kind(column).map(|kind| Layer {
+        table: flat(t),
+        column: column.name.clone(),
+        geometry_type: kind.code(),
+        dimension: 2,
+        srid: cabd_core::geometry::SRID,
+        index: true,
+    })
 }
 
 fn create(conn: &Connection, catalog: &Catalog, t: &Table) -> Result<()> {
@@ -294,13 +287,14 @@ fn create(conn: &Connection, catalog: &Catalog, t: &Table) -> Result<()> {
     for (_, sql) in ddl::look_up_indexes(t) {
         run(conn, &sql)?;
     }
-    for layer in layers(t) {
+    if let Some(layer) = layer_of(t) {
         spatial::add_layer(conn, &layer).map_err(db("register a layer"))?;
     }
     put_triggers(conn, t)
 }
 
-/// Makes the triggers of a table anew.
+/// Makes the triggers of a table anew, the layers' own last: SQLite runs the newest first, and the spatial index must
+/// have taken a row before the effective geometry is filled in.
 pub(crate) fn put_triggers(conn: &Connection, t: &Table) -> Result<()> {
     for (name, sql) in triggers::triggers(t) {
         run(
@@ -308,6 +302,9 @@ pub(crate) fn put_triggers(conn: &Connection, t: &Table) -> Result<()> {
             &format!("DROP TRIGGER IF EXISTS {}", identifier(&name)),
         )?;
         define(conn, &name, &sql)?;
+    }
+    if let Some(layer) = layer_of(t) {
+        spatial::create_layer_triggers(conn, &layer).map_err(db("make a layer's triggers"))?;
     }
     Ok(())
 }
@@ -320,9 +317,40 @@ pub(crate) fn drop_triggers(conn: &Connection, t: &Table) -> Result<()> {
             &format!("DROP TRIGGER IF EXISTS {}", identifier(&name)),
         )?;
     }
-    for layer in layers(t) {
+    if let Some(layer) = layer_of(t) {
         spatial::drop_layer_triggers(conn, &layer.table, &layer.column)
             .map_err(db("drop a layer's triggers"))?;
+    }
+    Ok(())
+}
+
+/// Makes what is missing: triggers (changed ones too), look-up indexes, views. A view changed by hand is left alone.
+pub(crate) fn repair(conn: &Connection, catalog: &Catalog) -> Result<()> {
+    let has = |name: &str| -> Result<bool> {
+        conn.query_row(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)",
+            [name],
+            |r| r.get(0),
+        )
+        .map_err(db("read the schema"))
+    };
+    for t in catalog.tables() {
+        for (name, sql) in ddl::look_up_indexes(&t) {
+            if !has(&name)? {
+                run(conn, &sql)?;
+            }
+        }
+        put_triggers(conn, &t)?;
+    }
+    for ft in catalog.types() {
+        for lang in Lang::ALL {
+            let name = views::view_name(ft, lang);
+            if !has(&name)? {
+                conn.execute("DELETE FROM cabd_generated WHERE object = ?", [&name])
+                    .map_err(db("forget a definition"))?;
+            }
+        }
+        make_views(conn, catalog, ft)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use cabd_core::store::{Finding, Severity};
 use cabd_core::{Lang, Result};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::catalog::layers;
+use crate::catalog::layer_of;
 use crate::error::db;
 use crate::spatial::{identifier, literal};
 use crate::sql::{ddl, flat, table_name, triggers, views};
@@ -267,8 +267,19 @@ impl Doctor<'_> {
     }
 
     fn spatial(&mut self, t: &Table) -> Result<()> {
-        for layer in layers(t).into_iter().filter(|l| l.index) {
+        if let Some(layer) = layer_of(t) {
             let index = layer.index_table();
+            let registered = crate::spatial::layer(self.conn, &layer.table, &layer.column)
+                .map_err(db("read the layers"))?;
+            if registered.as_ref() != Some(&layer) {
+                self.report(
+                    Severity::Error,
+                    "schema",
+                    &layer.table,
+                    "the layer is not registered as it should be",
+                    "run RecoverGeometryColumn in the spatialite shell",
+                );
+            }
             if self.definition(&index)?.is_none() {
                 self.report(
                     Severity::Error,
@@ -277,7 +288,7 @@ impl Doctor<'_> {
                     "the spatial index is missing",
                     "run RecoverSpatialIndex in the spatialite shell",
                 );
-                continue;
+                return Ok(());
             }
             let (table, column) = (identifier(&layer.table), identifier(&layer.column));
             let index_name = identifier(&index);

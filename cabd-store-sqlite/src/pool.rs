@@ -111,18 +111,18 @@ pub(crate) fn open_writer(path: &Path, create: bool) -> Result<(Connection, bool
         .is_readonly("main")
         .map_err(db("open the file"))
         .map_err(at)?;
-    if !read_only {
-        conn.pragma_update(None, "journal_mode", "wal")
-            .map_err(db("open the file"))
-            .map_err(at)?;
-        conn.pragma_update(None, "synchronous", "normal")
-            .map_err(db("open the file"))
-            .map_err(at)?;
-        conn.pragma_update(None, "journal_size_limit", 64 << 20)
-            .map_err(db("open the file"))
-            .map_err(at)?;
-    }
     Ok((conn, read_only))
+}
+
+/// Readers go on while one writes. Only for a file known to be ours: the mode is kept in its header.
+pub(crate) fn write_ahead(conn: &Connection) -> Result<()> {
+    let doing = db("open the file");
+    conn.pragma_update(None, "journal_mode", "wal")
+        .map_err(&doing)?;
+    conn.pragma_update(None, "synchronous", "normal")
+        .map_err(&doing)?;
+    conn.pragma_update(None, "journal_size_limit", 64 << 20)
+        .map_err(&doing)
 }
 
 impl Pool {
@@ -175,7 +175,9 @@ impl Pool {
             return Err(Error::internal("the store is closed"));
         }
         if guard.conn.is_none() {
-            guard.conn = Some(open_writer(&self.path, false)?.0);
+            let (conn, _) = open_writer(&self.path, false)?;
+            write_ahead(&conn)?;
+            guard.conn = Some(conn);
         }
         Ok(guard)
     }

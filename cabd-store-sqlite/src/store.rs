@@ -17,7 +17,7 @@ use futures::StreamExt;
 use rusqlite::Connection;
 
 use crate::error::{db, lost};
-use crate::pool::{Pool, open_writer};
+use crate::pool::{Pool, open_writer, write_ahead};
 use crate::transaction::Transaction;
 use crate::{catalog, doctor, features, migrate, spatial, sql};
 
@@ -77,10 +77,14 @@ impl SqliteStore {
         if !read_only || migrate::version(&conn).map_err(at)? != Some(migrate::newest()) {
             migrate::migrate(&mut conn).map_err(at)?;
         }
+        if !read_only {
+            write_ahead(&conn).map_err(at)?;
+        }
         Ok(Self::new(path, conn, read_only))
     }
 
-    /// Makes an inventory: a new file, or the tables of one in an existing SpatiaLite file. An inventory is opened as it is.
+    /// Makes an inventory: a new file, or the tables of one in an existing SpatiaLite file. In an inventory, missing
+    /// triggers, indexes and views are made again.
     ///
     /// # Errors
     /// [`ErrorKind::NotAStore`] for a file that is no SpatiaLite database; a new file is removed when making it fails.
@@ -99,6 +103,8 @@ impl SqliteStore {
         let (mut conn, read_only) = open_writer(path, true)?;
         if exists && migrate::version(&conn).map_err(at)?.is_some() {
             migrate::migrate(&mut conn).map_err(at)?;
+            write_ahead(&conn).map_err(at)?;
+            repair(&mut conn).map_err(at)?;
             return Ok(Self::new(path, conn, read_only));
         }
         let made = (|| {
@@ -113,7 +119,8 @@ impl SqliteStore {
                 .hint("name a new file, or a SpatiaLite file"));
             }
             spatial::initialise(&conn).map_err(db("write the spatial metadata"))?;
-            migrate::migrate(&mut conn)
+            migrate::migrate(&mut conn)?;
+            write_ahead(&conn)
         })();
         if let Err(e) = made {
             drop(conn);
@@ -190,6 +197,14 @@ impl SqliteStore {
         }
         done
     }
+}
+
+fn repair(conn: &mut Connection) -> Result<()> {
+    let doing = db("repair the schema");
+    let t = conn.transaction().map_err(&doing)?;
+    let present = catalog::load(&t)?;
+    catalog::repair(&t, &present)?;
+    t.commit().map_err(&doing)
 }
 
 fn check_header(path: &Path) -> Result<()> {

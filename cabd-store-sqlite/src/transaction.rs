@@ -10,11 +10,11 @@ use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Manifest, Result, Va
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
-use crate::catalog::{drop_triggers, layers, put_triggers, run};
+use crate::catalog::{drop_triggers, layer_of, put_triggers, run};
 use crate::error::{db, from_sqlite, lost};
 use crate::rtree;
 use crate::spatial::{self, identifier};
-use crate::sql::{ddl, flat, table_name};
+use crate::sql::{ddl, table_name};
 use crate::types::{from_sql, to_sql};
 
 /// Rows in one batch that make it worth to fill an empty table without triggers and indexes.
@@ -323,13 +323,10 @@ fn end_bulk(conn: &Connection, table: &Table) -> Result<()> {
         run(conn, &sql)?;
     }
     let doing = db("build the spatial index");
-    for layer in layers(table) {
-        if layer.index {
-            rtree::build_from_table(conn, &flat(table), &layer.column, &layer.index_table())
-                .map_err(&doing)?;
-            spatial::update_statistics(conn, &flat(table), &layer.column).map_err(&doing)?;
-        }
-        spatial::create_layer_triggers(conn, &layer).map_err(&doing)?;
+    if let Some(layer) = layer_of(table) {
+        rtree::build_from_table(conn, &layer.table, &layer.column, &layer.index_table())
+            .map_err(&doing)?;
+        spatial::update_statistics(conn, &layer.table, &layer.column).map_err(&doing)?;
     }
     put_triggers(conn, table)
 }

@@ -20,7 +20,7 @@ pub(crate) fn create_table(catalog: &Catalog, t: &Table) -> Result<String> {
     }
     let feature = matches!(t.relation, Relation::Feature(_));
     for (i, c) in t.columns.iter().enumerate() {
-        let mut d = format!("{} {}", identifier(&c.name), declared(&c.data_type));
+        let mut d = format!("{} {}", identifier(&c.name), column_type(t, i));
         if feature && i == 0 {
             d.push_str(&format!(" DEFAULT ({NEW_UUID})"));
         } else if !c.nullable {
@@ -65,6 +65,14 @@ pub(crate) fn create_table(catalog: &Catalog, t: &Table) -> Result<String> {
         table_name(t),
         columns.join(", ")
     ))
+}
+
+/// The declared type of a column; a geometry that is no layer is a plain BLOB.
+fn column_type(t: &Table, column: usize) -> String {
+    match &t.columns[column].data_type {
+        DataType::Geometry(_) if t.spatial != Some(column) => "BLOB".to_owned(),
+        data_type => declared(data_type),
+    }
 }
 
 /// The unique index on a layer's key; other tables have a primary key.

@@ -1,4 +1,5 @@
 //! Tests of the SpatiaLite store.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod foreign;
 mod shipped;

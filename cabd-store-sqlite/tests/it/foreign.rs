@@ -1,0 +1,279 @@
+//! The inventory in other programs: the spatialite shell and ogr2ogr edit it, and cabd sees what they did.
+
+use std::path::Path;
+use std::process::Command;
+
+use cabd_core::feature::Operation;
+use cabd_core::query::FeatureQuery;
+use cabd_core::store::{AuditStore, CatalogStore, FeatureStore, FeatureStoreExt, Store};
+use cabd_core::{ChangeHead, CommitNumber, Geometry, Uuid, Value};
+use cabd_store_sqlite::SqliteStore;
+use futures::TryStreamExt;
+
+use crate::shipped::{manifest, run};
+
+fn tool(name: &str, args: &[&str], input: &str) -> String {
+    use std::io::Write;
+    let mut child = Command::new(name)
+        .args(args)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|e| {
+            panic!("`{name}` is needed for this test (packages spatialite-bin, gdal-bin): {e}")
+        });
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let out = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(
+        out.status.success(),
+        "{name}: {}{text}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    text
+}
+
+fn shell(path: &Path, sql: &str) -> String {
+    tool(
+        "spatialite",
+        &["-silent", "-bail", path.to_str().unwrap()],
+        sql,
+    )
+}
+
+async fn inventory(path: &Path) -> SqliteStore {
+    let store = SqliteStore::create(path).unwrap();
+    store.change_catalog(&manifest()).await.unwrap();
+    let ops = (1..=5u128)
+        .map(|i| {
+            Operation::insert_feature("dams", Uuid::from_u128(i))
+                .set("dam_name_en", format!("Dam {i}"))
+                .set("height_m", i as f64)
+                .set("geometry", Geometry::point(-75.0 - i as f64, 45.0))
+        })
+        .collect();
+    store.apply_all(&ChangeHead::default(), ops).await.unwrap();
+    store
+}
+
+#[test]
+fn what_the_spatialite_shell_writes_is_found_indexed_identified_and_logged() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inventory.sqlite");
+        let store = inventory(&path).await;
+        let head = store.head().await.unwrap();
+        store.close().await.unwrap();
+        let out = shell(
+            &path,
+            "INSERT INTO dams (dam_name_en, original_point) VALUES ('Shell Dam', MakePoint(-100, 50, 4617));
+             INSERT INTO dams (cabd_id, dam_name_en, geometry) VALUES (NULL, 'Layer Dam', MakePoint(-101, 51, 4617));
+             UPDATE dams SET geometry = MakePoint(-90, 49, 4617) WHERE dam_name_en = 'Dam 1';
+             UPDATE dams SET snapped_point = MakePoint(-91, 49, 4617), height_m = 0.1 + 0.2 WHERE dam_name_en = 'Dam 2';
+             DELETE FROM dams WHERE dam_name_en = 'Dam 3';
+             SELECT fid, dam_name_en, AsText(geometry), AsText(original_point), AsText(snapped_point) FROM dams;
+             SELECT * FROM idx_dams_geometry;
+             SELECT 'index', CheckSpatialIndex('dams', 'geometry');
+             SELECT 'stats', UpdateLayerStatistics('dams', 'geometry');
+             SELECT 'view', count(*) FROM cabd_dams_view_fr WHERE longitude < -95;",
+        );
+        assert!(
+            out.contains("index|1") && out.contains("stats|1") && out.contains("view|2"),
+            "{out}"
+        );
+
+        let store = SqliteStore::open(&path).unwrap();
+        let mut q = FeatureQuery::of("dams");
+        q.bbox = Some("-102,48,-89,52".parse().unwrap());
+        let found = store.collect(&q).await.unwrap();
+        let mut names: Vec<String> = (0..found[0].rows())
+            .map(|r| {
+                found[0]
+                    .value(r, "dam_name_en")
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect();
+        names.sort();
+        assert_eq!(names, ["Dam 1", "Dam 2", "Layer Dam", "Shell Dam"]);
+        assert!((0..4).all(|r| matches!(found[0].value(r, "cabd_id"), Value::Uuid(_))));
+        let entries: Vec<_> = store
+            .changes_since(head)
+            .await
+            .unwrap()
+            .try_collect()
+            .await
+            .unwrap();
+        assert!(
+            entries
+                .iter()
+                .all(|e| e.author.is_none() && e.table == "dams" && e.schema == "dams")
+        );
+        for action in ["INSERT", "UPDATE", "DELETE"] {
+            assert!(entries.iter().any(|e| e.action == action), "{action}");
+        }
+        assert!(entries.windows(2).all(|w| w[0].commit <= w[1].commit));
+        assert!(store.head().await.unwrap() > CommitNumber(head.0 + 3));
+        let errors: Vec<_> = store.doctor().await.unwrap();
+        assert_eq!(errors, vec![]);
+    });
+}
+
+#[test]
+fn a_wrong_geometry_is_refused_in_the_shell_too() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inventory.sqlite");
+        inventory(&path).await.close().await.unwrap();
+        let out = Command::new("spatialite")
+            .args([
+                "-silent",
+                path.to_str().unwrap(),
+                "INSERT INTO dams (original_point) VALUES (MakePoint(1, 2, 4326));",
+            ])
+            .output()
+            .unwrap();
+        assert!(!out.status.success());
+    });
+}
+
+#[test]
+fn ogr_reads_every_layer_and_view_and_appends() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inventory.sqlite");
+        inventory(&path).await.close().await.unwrap();
+        let p = path.to_str().unwrap();
+        let list = tool("ogrinfo", &["-ro", p], "");
+        for layer in [
+            "dams (Point)",
+            "waterfalls (Point)",
+            "fishways (Point)",
+            "stream_crossings_sites (Point)",
+            "cabd_dams_view_en (Point)",
+        ] {
+            assert!(list.contains(layer), "{layer} in {list}");
+        }
+        let dams = tool("ogrinfo", &["-ro", "-so", p, "cabd_dams_view_fr"], "");
+        assert!(
+            dams.contains("Feature Count: 5") && dams.contains("Point") && dams.contains("4617"),
+            "{dams}"
+        );
+
+        let json = dir.path().join("new.geojson");
+        std::fs::write(
+            &json,
+            r#"{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"dam_name_en":"From OGR","height_m":3.5},
+               "geometry":{"type":"Point","coordinates":[-110.5,52.5]}}]}"#,
+        )
+        .unwrap();
+        tool(
+            "ogr2ogr",
+            &[
+                "-append",
+                "-nln",
+                "dams",
+                "-a_srs",
+                "EPSG:4617",
+                "-update",
+                p,
+                json.to_str().unwrap(),
+            ],
+            "",
+        );
+        assert!(shell(&path, "SELECT CheckSpatialIndex('dams', 'geometry');").contains('1'));
+        let store = SqliteStore::open(&path).unwrap();
+        let mut q = FeatureQuery::of("barriers");
+        q.bbox = Some("-111,52,-110,53".parse().unwrap());
+        let b = store.collect(&q).await.unwrap();
+        assert_eq!(b[0].value(0, "name_en"), Value::from("From OGR"));
+        assert_eq!(store.doctor().await.unwrap(), vec![]);
+    });
+}
+
+#[test]
+fn an_inventory_is_added_to_a_file_that_the_shell_made() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("theirs.sqlite");
+        shell(
+            &path,
+            "SELECT InitSpatialMetaData(1);
+             CREATE TABLE towns (id INTEGER PRIMARY KEY, name TEXT);
+             SELECT AddGeometryColumn('towns', 'geom', 4326, 'POINT', 'XY');
+             SELECT CreateSpatialIndex('towns', 'geom');",
+        );
+        let store = inventory(&path).await;
+        assert_eq!(store.count(&FeatureQuery::of("dams")).await.unwrap(), 5);
+        assert_eq!(store.doctor().await.unwrap(), vec![]);
+        store.close().await.unwrap();
+        let out = shell(
+            &path,
+            "INSERT INTO towns (name, geom) VALUES ('x', MakePoint(1, 2, 4326)); SELECT CheckSpatialIndex();",
+        );
+        assert!(out.trim().ends_with('1'), "{out}");
+    });
+}
+
+#[test]
+fn files_of_other_programs_are_refused_and_left_alone() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let text = dir.path().join("text.sqlite");
+        std::fs::write(
+            &text,
+            "not a database at all, but long enough to have a header",
+        )
+        .unwrap();
+        let other = dir.path().join("other.sqlite");
+        tool(
+            "sqlite3",
+            &[
+                other.to_str().unwrap(),
+                "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1);",
+            ],
+            "",
+        );
+        for path in [&text, &other] {
+            let before = std::fs::read(path).unwrap();
+            for result in [SqliteStore::open(path), SqliteStore::create(path)] {
+                let e = result.unwrap_err();
+                assert!(matches!(e.kind(), cabd_core::ErrorKind::NotAStore), "{e:?}");
+                assert!(e.next_step().is_some(), "{e:?}");
+            }
+            if path == &text {
+                assert_eq!(std::fs::read(path).unwrap(), before);
+            }
+        }
+        assert!(SqliteStore::open(dir.path()).is_err());
+        assert_eq!(
+            SqliteStore::open(dir.path().join("none"))
+                .unwrap_err()
+                .kind(),
+            cabd_core::ErrorKind::NotFound
+        );
+    });
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_refused() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inventory.sqlite");
+        inventory(&path).await.close().await.unwrap();
+        shell(
+            &path,
+            "INSERT INTO cabd_schema_history (version, name, applied_on, checksum) VALUES (99, 'future', '2030-01-01T00:00:00Z', '1');",
+        );
+        let e = SqliteStore::open(&path).unwrap_err();
+        assert_eq!(e.kind(), cabd_core::ErrorKind::NewerStore);
+        assert!(e.to_string().contains("99"), "{e}");
+    });
+}
