@@ -7,7 +7,7 @@
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## build cabd and show it on the sample inventory, in demo/ (installs a C compiler if missing)
+demo: ## build cabd, load the sample and the real data beside the checkout, answer questions; writes demo/ (installs a C compiler if missing)
 	@scripts/demo.sh
 
 test: ## everything CI checks (installs PostGIS, the spatialite shell and GDAL by apt if missing)

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Builds the `cabd` command and shows it at work on the sample inventory, in the folder demo/.
-# Needs Rust and a C compiler; no PostgreSQL, no system SpatiaLite. Run again, it starts afresh.
+# Builds the `cabd` command and shows it at work: the sample inventory and the real sets found beside the checkout
+# (../shared/data, or CABD_REAL_DATA) go into demo/inventory.sqlite, and a few questions are answered.
+# Needs Rust and a C compiler; no PostgreSQL, no system SpatiaLite. Writes only into demo/; run again, it finds
+# everything unchanged. `rm -r demo` begins afresh.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,21 +14,76 @@ say "building cabd (the first time takes some minutes)"
 cargo build "${flags[@]}" -p cabd-cli
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 PATH="$target/debug:$PATH"
-have cabd || die "the build left no cabd in $target/debug"
+[ "$(command -v cabd)" = "$target/debug/cabd" ] || die "the build left no cabd in $target/debug"
 
-# The demonstration itself. Only the folder demo/ is written.
-rm -rf demo
-mkdir demo
+data=${CABD_REAL_DATA:-../shared/data}
+store=demo/inventory.sqlite
+mkdir -p demo
 
-show() {
-    printf '\n$ %s\n' "$*"
-    "$@"
+# Says what comes, shows the command line as it can be typed, and runs it.
+show() { # sentence, command…
+    local word line=''
+    printf '\n# %s\n' "$1"
+    shift
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9_./:,=%+@-]* | '') word="'$word'" ;;
+        esac
+        line+=" $word"
+    done
+    printf '$%s\n' "$line"
+    "$@" 2>&1
 }
 
-[ -n "$(cabd --help)" ] || die "cabd has no commands yet"
-show cabd --version
-show cabd init demo/inventory.sqlite
-show cabd load demo/inventory.sqlite catalog/sample
-show cabd query demo/inventory.sqlite dams --limit 5
-say ""
-say "The inventory is demo/inventory.sqlite: one SpatiaLite file, open to QGIS, ogr2ogr and the spatialite shell."
+load() { # mapping, file
+    if [ -f "$2" ]; then
+        show "Load ${2##*/}" \
+            cabd load "$store" --mapping "$1" --rejects "demo/${2##*/}.rejected.csv" --author demo "$2"
+    else
+        printf '\n# %s is not there: left out\n' "$2"
+    fi
+}
+
+show "Make the inventory: one SpatiaLite file with the shipped catalogue" cabd init "$store"
+
+for set in dams waterfalls fishways; do
+    load "sample-$set" "catalog/sample/$set.csv"
+done
+if [ -d "$data" ]; then
+    load dams-bc "$data/dams-bc/dams_bc.geojson"
+    load waterfalls-bc-fiss "$data/waterfalls-bc-fiss/fiss_obstacles.csv.gz"
+    # A crossing that is assessed again is the same crossing: older files first.
+    load crossings-pscis-2022-all "$data/crossings-pscis/peace_2022_pscis_all.csv"
+    load crossings-pscis-2023 "$data/crossings-pscis/skeena_2023.csv"
+    load crossings-pscis-2023 "$data/crossings-pscis/nechako_2023.csv"
+    load crossings-pscis-2024 "$data/crossings-pscis/skeena_2024.csv"
+    load crossings-pscis-2024 "$data/crossings-pscis/peace_2024.csv"
+else
+    printf '\n# No real data in %s: the sample alone\n' "$data"
+fi
+
+show "What came in, from where, and the attribution to show with it" cabd info "$store"
+show "Is it sound?" cabd doctor "$store"
+
+show "The five dams nearest to Vancouver" \
+    cabd query "$store" dams --point -123.12,49.28 --limit 5 --select dam_name_en,waterbody_name_en,owner
+show "The highest dams" \
+    cabd query "$store" dams --filter height_m:notnull: --sort=-height_m --limit 5 \
+    --select dam_name_en,height_m,dam_use,province_territory
+show "Waterfalls higher than 50 m" \
+    cabd query "$store" waterfalls --filter fall_height_m:gt:50 --sort=-fall_height_m --limit 5 \
+    --select fall_name_en,fall_height_m,latitude,longitude
+show "Dams by name, in French" \
+    cabd query "$store" dams --lang fr --namefilter like:manic --namefilter like:bersimis \
+    --select dam_name_fr,dam_use,passability_status,province_territory
+if [ -d "$data" ]; then
+    show "Stream crossings that were assessed as barriers" \
+        cabd query "$store" stream_crossings --filter passability_status_code:eq:1 --limit 5 \
+        --select stream_name,crossing_type,passability_status,date_assessed
+fi
+show "How many barriers of any type in a box around the Skeena" \
+    cabd query "$store" barriers --bbox -130,53.5,-126,56.5 --count
+show "Every barrier as GeoJSON, for any other program" \
+    cabd export "$store" --type barriers --format geojson -o demo/barriers.geojson
+
+printf '\nThe inventory is %s: one file, open to QGIS, ogr2ogr and the spatialite shell.\n' "$store"

@@ -319,7 +319,7 @@ impl Geometry {
         })
     }
 
-    /// Refuses a position that is not finite or lies outside -180..180, -90..90.
+    /// Refuses a position that is not finite or lies outside -180..180, -90..90, and a geometry without any.
     pub fn check_world(&self, field: &str) -> Result<()> {
         let refuse = |x: f64, y: f64| {
             Err(Error::invalid("position is not on Earth")
@@ -332,10 +332,18 @@ impl Geometry {
             return if inside(x, y) { Ok(()) } else { refuse(x, y) };
         }
         use geo::CoordsIter;
+        let mut empty = true;
         for c in self.to_geo()?.coords_iter() {
+            empty = false;
             if !inside(c.x, c.y) {
                 return refuse(c.x, c.y);
             }
+        }
+        if empty {
+            return Err(Error::invalid("geometry without a position")
+                .field(field)
+                .value("EMPTY")
+                .expected("at least one position"));
         }
         Ok(())
     }

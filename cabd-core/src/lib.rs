@@ -5,8 +5,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod catalog;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
 pub mod feature;
+pub mod format;
 pub mod geometry;
 pub mod id;
 pub mod lang;

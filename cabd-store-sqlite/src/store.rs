@@ -120,7 +120,8 @@ impl SqliteStore {
             }
             spatial::initialise(&conn).map_err(db("write the spatial metadata"))?;
             migrate::migrate(&mut conn)?;
-            write_ahead(&conn)
+            write_ahead(&conn)?;
+            repair(&mut conn)
         })();
         if let Err(e) = made {
             drop(conn);

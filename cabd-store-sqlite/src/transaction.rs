@@ -380,6 +380,20 @@ fn refused(e: rusqlite::Error, table: &Table, row: &Row) -> Error {
     }
 }
 
+/// A row that other rows name cannot go.
+fn still_named(e: rusqlite::Error, table: &Table, key: &Row) -> Error {
+    let foreign_key = matches!(&e, rusqlite::Error::SqliteFailure(f, _)
+        if f.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY);
+    if !foreign_key {
+        return refused(e, table, key);
+    }
+    Error::conflict(format!("other rows name this row of {}", table.qualified()))
+        .field(&table.columns[0].name)
+        .value(key[0].to_json())
+        .hint("change or delete those rows first")
+        .because(e)
+}
+
 #[async_trait]
 impl WriteTransaction for Transaction {
     async fn fetch(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<Option<Row>>> {
@@ -463,7 +477,7 @@ impl WriteTransaction for Transaction {
             for key in &keys {
                 statement
                     .execute(params_from_iter(key.iter().map(Bound)))
-                    .map_err(|e| refused(e, &table, key))?;
+                    .map_err(|e| still_named(e, &table, key))?;
             }
             Ok(())
         })

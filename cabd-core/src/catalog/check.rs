@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::attribute::{Attribute, GEOMETRY, ID, Origin, TILE_SET};
 use super::code_list::CodeList;
-use super::feature_type::{FeatureType, MemberColumn};
+use super::feature_type::{FeatureType, Member, MemberColumn};
 use super::manifest::Manifest;
 use crate::error::Error;
 use crate::lang::Lang;
@@ -53,6 +53,16 @@ fn is_identifier(s: &str, max: usize) -> bool {
     s.len() <= max
         && chars.next().is_some_and(|c| c.is_ascii_lowercase())
         && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
+}
+
+/// Whether values of both types are kept and compared alike.
+fn same_class(a: &DataType, b: &DataType) -> bool {
+    use DataType::{Double, Geometry, Numeric, Text, Url};
+    match (a, b) {
+        (Text(_) | Url, Text(_) | Url) | (Double | Numeric, Double | Numeric) => true,
+        (Geometry(_), Geometry(_)) => true,
+        _ => a == b,
+    }
 }
 
 impl<'a> Checker<'a> {
@@ -475,6 +485,7 @@ impl<'a> Checker<'a> {
                     }
                 }
             }
+            self.member_types(ft, member, m, place);
             if let Some(h) = &m.hidden_by {
                 let ok = self
                     .types
@@ -488,6 +499,45 @@ impl<'a> Checker<'a> {
                             .value(&h.attribute),
                     );
                 }
+            }
+        }
+    }
+
+    /// A super type's column is one column: what its members give must be of its type.
+    fn member_types(&mut self, ft: &FeatureType, member: &FeatureType, m: &Member, place: &str) {
+        for a in &ft.attributes {
+            if !matches!(a.origin(), Origin::Column { .. }) {
+                continue;
+            }
+            let rule = m.columns.get(&a.id);
+            let named: Vec<&str> = match rule {
+                None => vec![a.id.as_str()],
+                Some(MemberColumn::Rename(n)) => vec![n],
+                Some(MemberColumn::First { first, .. }) => {
+                    first.iter().map(String::as_str).collect()
+                }
+                Some(MemberColumn::Constant { .. }) => vec![],
+            };
+            for inner in named.into_iter().filter_map(|n| member.attribute(n)) {
+                if !same_class(&a.data_type, &inner.data_type) {
+                    self.report(
+                        place,
+                        Error::invalid(format!("{}.{} is of another type", member.id(), inner.id))
+                            .field(&a.id)
+                            .value(&inner.data_type)
+                            .expected(a.data_type.to_string()),
+                    );
+                }
+            }
+            let constant = match rule {
+                Some(MemberColumn::Constant { constant }) => Some(constant),
+                Some(MemberColumn::First { otherwise, .. }) => otherwise.as_ref(),
+                _ => None,
+            };
+            if let Some(v) = constant
+                && let Err(e) = super::constant(&a.id, &a.data_type, v)
+            {
+                self.report(place, e);
             }
         }
     }

@@ -28,9 +28,10 @@ pub use physical::{
 };
 
 use crate::error::{Error, Result};
+use crate::value::{DataType, Value};
 
 /// A snapshot of the catalogue; a store gives a new one when its version changes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Catalog {
     /// Grows with each change of types, metadata, sets or codes.
     pub version: i64,
@@ -38,6 +39,13 @@ pub struct Catalog {
     lists: BTreeMap<String, Arc<CodeList>>,
     sets: Vec<AttributeSet>,
     tables: HashMap<Relation, Arc<Table>>,
+}
+
+impl Default for Catalog {
+    /// No types, lists and sets; the shared tables only.
+    fn default() -> Self {
+        Self::assemble(0, Manifest::default())
+    }
 }
 
 impl Catalog {
@@ -184,6 +192,27 @@ impl Catalog {
         })
     }
 
+    /// The columns that name rows of `relation`, other than the parents that its children belong to.
+    ///
+    /// A row that one of them names is not deleted ([`ErrorKind::Conflict`](crate::ErrorKind::Conflict)). Columns of an
+    /// open code list name nothing: they accept codes that are not in it.
+    pub fn columns_naming(&self, relation: &Relation) -> Vec<(Arc<Table>, usize)> {
+        if let Relation::Codes(list) = relation
+            && self.list(list).is_some_and(|l| l.open)
+        {
+            return vec![];
+        }
+        let mut out = vec![];
+        for table in self.tables() {
+            for (i, column) in table.columns.iter().enumerate() {
+                if column.references.as_ref() == Some(relation) {
+                    out.push((table.clone(), i));
+                }
+            }
+        }
+        out
+    }
+
     /// The base types of a type: itself, or the members of a super type, nested ones unfolded, each once.
     pub fn base_types(&self, ft: &FeatureType) -> Result<Vec<Arc<FeatureType>>> {
         let mut out: Vec<Arc<FeatureType>> = vec![];
@@ -215,7 +244,26 @@ impl Catalog {
             (None, None) => return None,
         };
         let value = if value { list.key.as_str() } else { "" };
-        let geometry = if list.extent.is_some() { ";geometry" } else { "" };
+        let geometry = if list.extent.is_some() {
+            ";geometry"
+        } else {
+            ""
+        };
         Some(format!("{};{value};name;description{geometry}", list.id))
     }
+}
+
+/// A constant of a manifest as a value of `data_type`.
+pub(crate) fn constant(field: &str, data_type: &DataType, v: &toml::Value) -> Result<Value> {
+    let raw = match v {
+        toml::Value::Boolean(b) => Value::Bool(*b),
+        toml::Value::Integer(i) => Value::Int(*i),
+        toml::Value::Float(f) => Value::Double(*f),
+        other => Value::Text(
+            other
+                .as_str()
+                .map_or_else(|| other.to_string(), str::to_owned),
+        ),
+    };
+    raw.coerce(field, data_type)
 }

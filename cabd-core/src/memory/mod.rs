@@ -3,6 +3,7 @@
 mod read;
 mod transaction;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -240,6 +241,7 @@ impl State {
         let table = catalog.table(&relation)?.clone();
         let rows = Arc::make_mut(self.tables.entry(relation).or_default());
         for row in list.rows() {
+            let declared = row.len();
             let row: Row = table
                 .columns
                 .iter()
@@ -252,7 +254,15 @@ impl State {
                 })
                 .collect::<Result<_>>()
                 .map_err(|e: Error| e.at(list.id.clone()))?;
-            rows.entry(crate::store::key_of(&row[..1])).or_insert(row);
+            // Labels are brought up to date; an extent, which no manifest declares, stays.
+            match rows.entry(crate::store::key_of(&row[..1])) {
+                Entry::Vacant(e) => {
+                    e.insert(row);
+                }
+                Entry::Occupied(mut e) => {
+                    e.get_mut()[..declared].clone_from_slice(&row[..declared])
+                }
+            }
         }
         Ok(())
     }

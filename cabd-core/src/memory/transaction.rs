@@ -1,6 +1,6 @@
 //! A write transaction on a copy of the state; tables are copied when first written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -139,6 +139,21 @@ impl WriteTransaction for Transaction {
     }
 
     async fn delete(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<()> {
+        for (other, column) in self.state.catalog.clone().columns_naming(&table.relation) {
+            let wanted: HashSet<_> = keys.iter().map(|k| key_part(&k[0])).collect();
+            let named = |r: &&Row| !r[column].is_null() && wanted.contains(&key_part(&r[column]));
+            if let Some(row) = self.rows(&other).values().find(named) {
+                let name = &other.columns[column].name;
+                return Err(Error::conflict(format!(
+                    "{} is named by {}.{name}",
+                    table.qualified(),
+                    other.qualified()
+                ))
+                .field(&table.columns[0].name)
+                .value(row[column].to_json())
+                .hint("change or delete those rows first"));
+            }
+        }
         for key in keys {
             if let Some(row) = self.rows(table).remove(&key_of(key)) {
                 self.log(table, "DELETE", &row);

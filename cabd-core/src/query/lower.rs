@@ -73,20 +73,16 @@ fn test(path: &Path<'_>, a: &Attribute, operator: Operator, values: &[Value]) ->
                 .expected(words.join(", ")),
         );
     }
-    let count = values.len();
-    let fits = match operator {
-        Operator::IsNull | Operator::NotNull => count == 0,
-        Operator::In | Operator::NotIn => count > 0,
-        _ => count == 1,
-    };
-    if !fits {
-        return Err(Error::invalid(format!("{operator} with {count} values")).field(&a.id));
-    }
+    check_count(operator, values.len()).map_err(|e| e.field(&a.id))?;
     let resolved = path.resolve(a)?;
     match resolved {
-        Resolved::Label(code, list) => Ok(label_test(code, &list, path.lang, operator, values)),
+        Resolved::Label(code, list) => {
+            let values = typed_values(a, operator, values)?;
+            Ok(label_test(code, &list, path.lang, operator, &values))
+        }
         Resolved::LabelList(codes, list) => {
-            Ok(label_list_test(codes, &list, path.lang, operator, values))
+            let values = typed_values(a, operator, values)?;
+            Ok(label_list_test(codes, &list, path.lang, operator, &values))
         }
         other => {
             let expr = other.into_expr(path.lang);
@@ -98,6 +94,18 @@ fn test(path: &Path<'_>, a: &Attribute, operator: Operator, values: &[Value]) ->
             expression_test(expr, a, operator, values)
         }
     }
+}
+
+fn check_count(operator: Operator, count: usize) -> Result<()> {
+    let (fits, expected) = match operator {
+        Operator::IsNull | Operator::NotNull => (count == 0, "no value"),
+        Operator::In | Operator::NotIn => (count > 0, "one value or more"),
+        _ => (count == 1, "one value"),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{operator} with {count} values")).expected(expected))
 }
 
 fn not_null_and(expr: &Expr, p: Pred) -> Pred {
@@ -228,7 +236,9 @@ fn typed_values(a: &Attribute, operator: Operator, values: &[Value]) -> Result<V
                     },
                 },
                 (DataType::Integer, Value::Double(d)) if d.is_finite() => whole_or_double(*d),
-                (DataType::Date, Value::Text(t)) => Value::Date(time::parse_date(&a.id, t.trim())?),
+                (DataType::Date, Value::Text(t)) if !t.trim().is_empty() => {
+                    Value::Date(time::parse_date(&a.id, t.trim())?)
+                }
                 _ => v.clone().coerce(&a.id, &data_type)?,
             };
             if typed.is_null() {
@@ -242,8 +252,9 @@ fn typed_values(a: &Attribute, operator: Operator, values: &[Value]) -> Result<V
         .collect()
 }
 
+/// A whole double within 64 bits as the integer that it is; another stays a double.
 fn whole_or_double(d: f64) -> Value {
-    if d.fract() == 0.0 && d.abs() < 9.0e15 {
+    if d.fract() == 0.0 && d >= i64::MIN as f64 && d < i64::MAX as f64 {
         Value::Int(d as i64)
     } else {
         Value::Double(d)
@@ -337,7 +348,6 @@ pub(super) fn lower_names(path: &Path<'_>, names: &[NameFilter]) -> Result<Pred>
     }
     let mut any = vec![];
     for n in names {
-        let folded: Vec<String> = n.values.iter().map(|v| fold_name(v)).collect();
         if matches!(
             n.operator,
             Operator::Lt | Operator::Lte | Operator::Gt | Operator::Gte
@@ -346,6 +356,8 @@ pub(super) fn lower_names(path: &Path<'_>, names: &[NameFilter]) -> Result<Pred>
                 .field("namefilter")
                 .value(n.operator));
         }
+        check_count(n.operator, n.values.len()).map_err(|e| e.field("namefilter"))?;
+        let folded: Vec<String> = n.values.iter().map(|v| fold_name(v)).collect();
         for a in &fields {
             let expr = path.resolve(a)?.into_expr(path.lang);
             if matches!(expr, Expr::Const(Value::Null, _)) {
@@ -369,6 +381,20 @@ pub(super) fn lower_names(path: &Path<'_>, names: &[NameFilter]) -> Result<Pred>
     Ok(Pred::Or(any))
 }
 
+/// Whether a cursor's value is one that a column of this type gives.
+fn is_of(value: &Value, data_type: &DataType) -> bool {
+    matches!(
+        (value, data_type),
+        (Value::Bool(_), DataType::Boolean)
+            | (Value::Int(_), DataType::Integer)
+            | (Value::Double(_), DataType::Double | DataType::Numeric)
+            | (Value::Text(_), DataType::Text(_) | DataType::Url)
+            | (Value::Uuid(_), DataType::Uuid)
+            | (Value::Date(_), DataType::Date)
+            | (Value::Timestamp(_), DataType::Timestamp)
+    ) && !matches!(value, Value::Double(d) if !d.is_finite())
+}
+
 /// Rows after a place: by the first sort key, or equal there and after by the next; nulls last.
 pub(super) fn keyset_after(keys: &[(Expr, bool)], cursor: &Cursor) -> Result<Pred> {
     if cursor.keys.len() != keys.len() {
@@ -387,10 +413,7 @@ pub(super) fn keyset_after(keys: &[(Expr, bool)], cursor: &Cursor) -> Result<Pre
             after = Pred::And(vec![null, after]);
             continue;
         }
-        let fits = Value::clone(value)
-            .coerce("cursor", &expr.data_type())
-            .is_ok();
-        if !fits {
+        if !is_of(value, &expr.data_type()) {
             return Err(Error::invalid("cursor of another sort order").field("cursor"));
         }
         let beyond = if *descending {

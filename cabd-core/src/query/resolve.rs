@@ -7,11 +7,12 @@ use super::lower::{keyset_after, lower_filter, lower_names};
 use super::plan::{Branch, Comparison, Expr, Plan, Pred, SortColumn, Source};
 use super::{FeatureQuery, Selection};
 use crate::catalog::{
-    Attribute, Catalog, CodeList, Computed, FeatureType, GEOMETRY, ID, Member, MemberColumn, Origin,
+    Attribute, Catalog, CodeList, Computed, FeatureType, GEOMETRY, ID, Member, MemberColumn,
+    Origin, constant,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::feature::{Layout, Output, OutputColumn};
-use crate::geometry::{Bbox, GeometryKind};
+use crate::geometry::{Bbox, Geometry, GeometryKind};
 use crate::lang::Lang;
 use crate::value::{DataType, ElementType, Value};
 
@@ -186,20 +187,6 @@ impl Resolved {
             Resolved::Longitude => Expr::Longitude,
         }
     }
-}
-
-fn constant(field: &str, data_type: &DataType, v: &toml::Value) -> Result<Value> {
-    let raw = match v {
-        toml::Value::Boolean(b) => Value::Bool(*b),
-        toml::Value::Integer(i) => Value::Int(*i),
-        toml::Value::Float(f) => Value::Double(*f),
-        other => Value::Text(
-            other
-                .as_str()
-                .map_or_else(|| other.to_string(), str::to_owned),
-        ),
-    };
-    raw.coerce(field, data_type)
 }
 
 fn paths<'a>(catalog: &'a Catalog, q: &FeatureQuery) -> Result<Vec<Path<'a>>> {
@@ -389,6 +376,7 @@ pub fn plan(catalog: &Catalog, q: &FeatureQuery) -> Result<Plan> {
         .field("as_of"));
     }
     let asked = catalog.feature_type(&q.feature_type)?.clone();
+    check_place(q)?;
     let paths = paths(catalog, q)?;
     let mut columns = Columns {
         exprs: vec![],
@@ -497,8 +485,33 @@ pub fn plan(catalog: &Catalog, q: &FeatureQuery) -> Result<Plan> {
     })
 }
 
+/// Refuses a box or a position that was put together by hand and is none.
+fn check_place(q: &FeatureQuery) -> Result<()> {
+    if let Some(near) = &q.near {
+        Geometry::point(near.longitude, near.latitude).check_world("point")?;
+        if let Some(within) = near.within_m.filter(|m| !(0.0..f64::INFINITY).contains(m)) {
+            return Err(Error::invalid("not a distance")
+                .field("within_m")
+                .value(within)
+                .expected("metres, 0 or more"));
+        }
+    }
+    if let Some(b) = &q.bbox {
+        Geometry::point(b.west, b.south).check_world("bbox")?;
+        Geometry::point(b.east, b.north).check_world("bbox")?;
+        if b.west > b.east || b.south > b.north {
+            return Err(Error::invalid("the corners of the box are swapped")
+                .field("bbox")
+                .value(format!("{}, {}, {}, {}", b.west, b.south, b.east, b.north))
+                .expected("west before east and south before north"));
+        }
+    }
+    Ok(())
+}
+
 /// Plans the count of everything that passes; limit, offset, order and cursor do not matter.
 pub fn plan_count(catalog: &Catalog, q: &FeatureQuery) -> Result<Plan> {
+    check_place(q)?;
     let q = FeatureQuery {
         select: Selection::Attributes(vec![]),
         geometry: false,

@@ -108,7 +108,8 @@ pub trait FeatureStore: Send + Sync {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a value that does not fit, [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an update or deletion of a row
-    /// that is not there, [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) for an insert of one that is. The store is as it was before.
+    /// that is not there, [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) for an insert of one that is, and for the deletion of a data source or
+    /// code that other rows still name. The store is as it was before.
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied>;
 }
 

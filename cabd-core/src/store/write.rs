@@ -41,6 +41,9 @@ pub trait WriteTransaction: Send {
     async fn update(&mut self, table: &Arc<Table>, changes: Vec<RowChange>) -> Result<()>;
 
     /// Removes rows that exist.
+    ///
+    /// [`ErrorKind::Conflict`] when another row still names one: a data source, or a code of a list that is not open
+    /// ([`Catalog::columns_naming`]).
     async fn delete(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<()>;
 
     /// Removes the rows whose column has one of the values; says how many.

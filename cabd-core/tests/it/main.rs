@@ -1,4 +1,6 @@
 //! Integration tests of cabd-core.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(feature = "conformance")]
+mod memory;
 mod shipped;

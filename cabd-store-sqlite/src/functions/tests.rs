@@ -397,7 +397,7 @@ fn a_box_within_a_hole_does_not_intersect_the_polygon() {
 
 #[test]
 fn distance_is_great_circle_metres_to_the_nearest_part() {
-    let metres_per_degree = 6_371_008.8 * std::f64::consts::PI / 180.0;
+    let metres_per_degree = cabd_core::geometry::EARTH_RADIUS_M.to_radians();
     let near = |found: Option<f64>, metres: f64| {
         assert!(
             (found.unwrap() - metres).abs() < 1e-3,

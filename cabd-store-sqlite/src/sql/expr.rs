@@ -114,7 +114,7 @@ impl Text {
             Expr::Link { link, flags, .. } => self.link(ft, link, flags)?,
             Expr::UpdatesPending => {
                 self.push(
-                    "EXISTS (SELECT 1 FROM cabd_updates_pending AS u WHERE u.cabd_id = m.cabd_id)",
+                    "COALESCE(m.cabd_id IN (SELECT u.cabd_id FROM cabd_updates_pending AS u), 0)",
                 );
             }
             Expr::Present(column) => self.push(&format!("(m.{} IS NOT NULL)", identifier(column))),

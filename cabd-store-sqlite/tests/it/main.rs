@@ -1,5 +1,6 @@
 //! Tests of the SpatiaLite store.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod conformance;
 mod foreign;
 mod shipped;

@@ -1,0 +1,181 @@
+//! `cabd export`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cabd::format::{Format, Metadata, WriteOptions, write_features};
+use cabd::time::Timestamp;
+use cabd::{Catalog, Error, Result};
+use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures::TryStreamExt;
+use indicatif::ProgressBar;
+
+use crate::ask::Ask;
+use crate::output::{self, Target};
+use crate::progress;
+use crate::session;
+
+const EXAMPLES: &str = "\
+The file appears under its name when it is complete. A name that ends in .gz is packed.
+
+Examples:
+  cabd export inventory.sqlite --type dams --format geojson -o dams.geojson
+  cabd export inventory.sqlite --type barriers -o barriers.csv.gz --attributes simple --lang fr
+  cabd export inventory.sqlite --type dams --format csv --filter height_m:gte:50 -o - | head";
+
+/// Arguments of `cabd export`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Export {
+    /// The store
+    store: String,
+    /// Feature type, or super type such as barriers
+    #[arg(long = "type", value_name = "TYPE")]
+    feature_type: String,
+    /// geojson, geojsonseq (a feature a line) or csv; told by the file's name where left out
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// The file, or - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    ask: Ask,
+}
+
+impl Export {
+    /// Writes the answer to the file.
+    pub async fn run(self) -> Result<ExitCode> {
+        let format = self.format()?;
+        let query = self.ask.query(&self.feature_type)?;
+        let store = session::open(&self.store).await?;
+        let answer = store.features(&query).await?;
+        let catalog = store.catalog().await?;
+        let options = WriteOptions {
+            lang: query.lang,
+            metadata: Some(metadata(&catalog, &self.feature_type)?),
+            service_root: None,
+        };
+
+        let mut sink = Sink::open(&self.output)?;
+        let shown = !sink.is_standard();
+        let bar = if shown {
+            let total = match query.limit {
+                None => store.count(&query).await.ok(),
+                limit => limit,
+            };
+            progress::of_features("writing", total)
+        } else {
+            ProgressBar::hidden()
+        };
+        let batches = answer
+            .batches
+            .inspect_ok(|batch| bar.inc(batch.rows() as u64));
+        let mut writer = format.writer(&answer.schema, &mut sink, options)?;
+        let written = write_features(batches, writer.as_mut())
+            .await
+            .map_err(|e| place(e, &self.output))?;
+        drop(writer);
+        sink.finish().map_err(|e| place(e, &self.output))?;
+        bar.finish_and_clear();
+        store.close().await?;
+        if shown {
+            output::note(format!(
+                "{}: {written} {}",
+                self.output.display(),
+                self.feature_type
+            ));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn format(&self) -> Result<Format> {
+        let path = self.output.display().to_string();
+        match &self.format {
+            Some(name) => name.parse(),
+            None => Format::from_path(&path).ok_or_else(|| {
+                Error::invalid("the file's name does not tell its format")
+                    .field("output")
+                    .value(path)
+                    .hint("name it with --format geojson or --format csv")
+            }),
+        }
+    }
+}
+
+/// Adds the file to an error that names no place.
+fn place(error: Error, path: &std::path::Path) -> Error {
+    if error.place().is_some() {
+        return error;
+    }
+    error.at(match path.to_str() {
+        Some("-") => "standard output".to_owned(),
+        _ => path.display().to_string(),
+    })
+}
+
+/// The head of the file: when it was read, and the version of each type's data.
+fn metadata(catalog: &Catalog, feature_type: &str) -> Result<Metadata> {
+    let asked = catalog.feature_type(feature_type)?;
+    let versions = catalog.base_types(asked)?.into_iter().filter_map(|ft| {
+        let version = ft.head.data_version.clone()?;
+        Some((ft.id().to_owned(), version))
+    });
+    Ok(Metadata {
+        data_version: versions.collect(),
+        downloaded: Some(Timestamp::now()),
+        ..Metadata::default()
+    })
+}
+
+/// The target, packed or not.
+enum Sink {
+    Plain(Target),
+    Packed(GzEncoder<Target>),
+}
+
+impl Sink {
+    fn open(path: &std::path::Path) -> Result<Self> {
+        let target = Target::open(path)?;
+        let is_packed = path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("gz"));
+        Ok(if is_packed {
+            Sink::Packed(GzEncoder::new(target, Compression::default()))
+        } else {
+            Sink::Plain(target)
+        })
+    }
+
+    fn is_standard(&self) -> bool {
+        match self {
+            Sink::Plain(target) => target.is_standard(),
+            Sink::Packed(packer) => packer.get_ref().is_standard(),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Sink::Plain(target) => target.finish(),
+            Sink::Packed(packer) => packer.finish()?.finish(),
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Plain(target) => target.write(bytes),
+            Sink::Packed(packer) => packer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Plain(target) => target.flush(),
+            Sink::Packed(packer) => packer.flush(),
+        }
+    }
+}

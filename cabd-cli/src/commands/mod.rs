@@ -1,0 +1,33 @@
+//! One file for each command: its arguments and what it does.
+
+pub mod completions;
+pub mod doctor;
+pub mod export;
+pub mod info;
+pub mod init;
+pub mod load;
+pub mod query;
+pub mod synth;
+
+use std::process::ExitCode;
+
+use cabd::Result;
+
+use crate::cli::Command;
+
+/// Runs one command.
+///
+/// # Errors
+/// Whatever the library reports; the exit code follows from its kind.
+pub async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Init(init) => init.run().await,
+        Command::Load(load) => load.run().await,
+        Command::Query(query) => query.run().await,
+        Command::Export(export) => export.run().await,
+        Command::Info(info) => info.run().await,
+        Command::Doctor(doctor) => doctor.run().await,
+        Command::Synth(synth) => synth.run().await,
+        Command::Completions(completions) => completions.run(),
+    }
+}

@@ -1,0 +1,12 @@
+//! The built `cabd` command, as people and programs use it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod answers;
+mod both_stores;
+mod exports;
+mod interruptions;
+mod loads;
+mod real_data;
+mod refusals;
+mod stores;
+mod support;

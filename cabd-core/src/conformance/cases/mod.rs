@@ -1,0 +1,197 @@
+//! The cases, by what they are about, and the one list of them.
+
+pub mod arrow;
+pub mod audit;
+pub mod bad_input;
+pub mod capabilities;
+pub mod catalogue;
+pub mod concurrency;
+pub mod filters;
+pub mod labels;
+pub mod paging;
+pub mod parts;
+pub mod queries;
+pub mod space;
+pub mod supers;
+pub mod writing;
+
+/// Hands the list of cases to another macro: `(macro) {its arguments}`, then `file { case … } …`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_cases {
+    (($($then:tt)*) $arguments:tt) => {
+        $($then)*! {
+            $arguments
+            catalogue {
+                a_fresh_store_is_empty_and_nobody_has_written_to_it
+                a_plan_changes_nothing
+                a_catalogue_is_read_back_as_it_was_declared
+                a_catalogue_applied_twice_changes_nothing_the_second_time
+                a_new_type_attribute_and_code_are_added_beside_what_is_there
+                labels_follow_a_newer_catalogue
+                a_change_that_would_drop_or_narrow_a_column_is_refused
+                a_catalogue_with_a_mistake_is_refused_whole
+                codes_written_as_rows_become_labels
+                a_code_taken_away_is_no_code_any_more
+                a_reference_table_is_filled_by_loading
+                the_store_says_what_it_is_and_holds
+                the_doctor_finds_a_healthy_store_healthy
+            }
+            writing {
+                a_feature_is_read_as_it_was_written
+                texts_come_back_exactly
+                numbers_come_back_bit_for_bit
+                dates_and_instants_come_back_to_the_microsecond
+                an_empty_array_is_not_a_missing_one
+                lines_and_areas_come_back_as_they_were
+                values_are_read_as_their_columns_type
+                an_update_changes_the_named_values_only
+                a_put_inserts_or_updates
+                a_change_that_changes_nothing_is_no_commit
+                a_dry_run_counts_and_leaves_the_store_as_it_was
+                a_bad_operation_undoes_the_good_ones_before_it
+                an_error_in_the_stream_leaves_nothing
+                many_rows_are_one_commit
+                children_may_come_before_their_parent_in_one_change
+                a_row_may_change_several_times_in_one_change
+                a_deleted_feature_takes_its_rows_with_it
+                the_effective_geometry_is_the_best_of_its_columns
+                sources_are_kept_by_feature_and_by_attribute
+                records_come_in_key_order_with_the_columns_asked_for
+                contacts_and_codes_are_written_like_features
+            }
+            queries {
+                an_answer_has_every_attribute_in_its_order_and_the_geometry
+                an_attribute_set_answers_in_its_own_order
+                chosen_attributes_come_in_the_chosen_order_each_once
+                an_unknown_name_is_refused_with_the_next_step
+                types_and_attributes_are_named_in_any_case
+                features_are_found_by_identifier
+                a_count_does_not_care_for_limit_offset_order_and_cursor
+                conditions_nest_and_negate
+                a_filter_may_test_what_the_answer_does_not_carry
+                computed_attributes_are_filtered_and_sorted_like_stored_ones
+            }
+            filters {
+                every_operator_works_on_the_types_it_is_for
+                an_operator_of_another_type_is_refused
+                a_value_of_another_type_is_refused
+                a_test_with_the_wrong_number_of_values_is_refused
+                null_never_passes_a_comparison
+                integers_compare_exactly_with_fractions_and_great_numbers
+                doubles_compare_exactly
+                text_is_compared_without_regard_to_case
+                wildcards_quotes_and_commas_in_a_value_are_ordinary_text
+                an_array_passes_when_one_of_its_elements_does
+                a_label_is_filtered_in_the_language_of_the_question
+                names_are_found_without_accents_and_case_in_either_language
+                several_name_filters_are_alternatives_within_the_other_conditions
+                a_type_without_names_refuses_a_name_filter
+                many_values_in_a_list_are_one_condition
+            }
+            space {
+                a_box_holds_its_edges_and_corners
+                swapped_corners_are_put_right
+                a_box_without_area_is_a_line_or_a_place
+                a_line_is_in_a_box_only_where_it_passes
+                a_box_in_the_hole_of_an_area_is_outside_it
+                the_whole_world_is_a_box
+                a_moved_feature_is_found_where_it_is_now
+                the_nearest_come_first_by_great_circle_not_by_degrees
+                features_equally_near_come_by_identifier
+                a_distance_limit_holds_what_is_within_it
+                the_nearest_are_found_across_the_antimeridian
+                the_nearest_are_found_around_a_pole
+                the_nearest_of_many_are_the_nearest_of_all
+                the_distance_to_a_line_or_area_is_to_its_nearest_point
+                pages_of_the_nearest_follow_one_another
+                a_place_not_on_earth_is_refused
+            }
+            paging {
+                nulls_come_last_upwards_and_downwards
+                text_comes_in_order_of_code_points
+                rows_equal_in_the_sort_keys_come_by_identifier
+                limit_and_offset_cut_a_stable_order
+                pages_by_cursor_hold_every_row_once_whatever_the_order
+                pages_by_offset_agree_with_pages_by_cursor
+                every_batch_says_how_to_go_on
+                a_cursor_goes_on_past_rows_that_come_and_go
+                a_cursor_of_another_order_is_refused
+                what_has_no_order_is_no_sort_key
+                pages_of_a_super_type_mix_its_members
+            }
+            labels {
+                a_label_stands_beside_its_code_in_the_language_asked_for
+                a_blank_french_label_falls_back_to_english
+                a_code_without_an_entry_has_no_label
+                labels_are_dictionary_encoded
+                linked_labels_come_sorted_and_an_array_without_any_is_empty
+                linked_labels_are_filtered_in_the_language_of_the_question
+                a_link_that_changes_shows_at_once
+            }
+            supers {
+                renamed_constant_and_first_values_come_from_each_member
+                what_a_super_type_shows_can_be_filtered
+                a_super_type_may_be_narrowed_to_some_members
+                a_super_type_of_a_super_type_shows_what_its_members_show
+                a_feature_named_by_another_is_not_shown_twice
+                a_super_type_stores_nothing_itself
+                names_of_members_are_searched_through_the_super_type
+            }
+            parts {
+                the_primary_row_is_shown_and_of_several_the_lowest
+                values_of_the_primary_row_are_filtered_sorted_and_labelled
+                another_primary_row_shows_at_once
+                a_part_moves_to_another_feature
+                a_part_is_written_in_its_own_relation_only
+            }
+            arrow {
+                every_data_type_has_its_arrow_type
+                fields_carry_name_unit_and_data_type
+                geometry_and_identifiers_say_what_they_are
+                batches_have_the_schema_of_the_stream_and_no_more_rows_than_asked
+                an_empty_answer_has_a_schema
+                points_are_little_endian_wkb_longitude_first
+                a_stream_may_be_dropped_half_read
+            }
+            bad_input {
+                a_value_that_does_not_fit_is_refused_with_field_value_and_expectation
+                a_text_with_a_nul_character_is_refused
+                a_list_with_a_null_is_refused
+                a_geometry_of_another_class_or_without_positions_is_refused
+                a_feature_without_a_place_is_refused
+                a_required_value_cannot_be_missing
+                a_missing_or_bad_key_is_refused
+                an_unknown_relation_or_value_name_is_refused
+                a_row_that_is_there_is_not_inserted_and_one_that_is_not_is_not_changed
+                a_reference_to_a_row_that_is_not_there_is_refused
+                a_row_that_others_name_is_not_deleted
+                an_error_says_where_the_operation_came_from
+                a_store_works_on_after_refusals
+            }
+            audit {
+                each_change_that_writes_is_one_commit
+                a_change_that_writes_nothing_is_no_commit
+                the_log_tells_each_row_and_whose_it_is
+                a_deletion_logs_the_children_that_went_along
+                the_log_is_read_from_any_commit_in_order
+                the_log_says_who
+                an_unchanged_row_is_not_logged_beside_a_changed_one
+                codes_are_logged_like_other_rows
+            }
+            capabilities {
+                an_earlier_state_is_read_or_refused_as_unsupported
+                every_flag_has_a_name_and_a_store_that_writes_is_named
+                a_store_with_many_writers_or_triggers_is_durable
+                a_durable_store_says_where_it_is
+            }
+            concurrency {
+                a_stream_shows_the_moment_it_was_opened
+                an_unfinished_change_is_not_seen
+                two_changes_at_once_both_succeed
+                many_readers_read_while_one_writes
+                the_log_is_read_while_one_writes
+            }
+        }
+    };
+}

@@ -1,0 +1,7 @@
+//! Comma-separated values (RFC 4180).
+
+mod reader;
+mod writer;
+
+pub use reader::CsvReader;
+pub use writer::CsvWriter;

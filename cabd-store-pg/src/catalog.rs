@@ -1,0 +1,369 @@
+//! The catalogue: read from the tables when its version grows, changed in one transaction.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use async_trait::async_trait;
+
+use cabd_core::catalog::{
+    AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Manifest, Relation,
+};
+use cabd_core::error::{Error, Result};
+use cabd_core::lang::{Lang, Text};
+use cabd_core::store::{CatalogPlan, CatalogStore};
+use cabd_core::value::DataType;
+
+use crate::PgStore;
+use crate::error::pg;
+use crate::pool::Session;
+use crate::sql::audit::CATALOG_CHANGE;
+use crate::sql::{self, ddl, metadata, views};
+
+impl PgStore {
+    /// The present catalogue, over a connection in use.
+    pub(crate) async fn catalog_on(&self, session: &mut Session) -> Result<Arc<Catalog>> {
+        let version = version(session).await?;
+        let known = self
+            .catalog
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if known.version == version {
+            return Ok(known);
+        }
+        session
+            .begin("ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await?;
+        let catalog = Arc::new(load(session).await?);
+        session.commit().await?;
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog.clone();
+        Ok(catalog)
+    }
+}
+
+async fn version(session: &Session) -> Result<i64> {
+    let statement = session
+        .prepare("SELECT version FROM cabd.catalog_state")
+        .await?;
+    let row = session
+        .client()?
+        .query_one(&statement, &[])
+        .await
+        .map_err(pg)?;
+    row.try_get(0).map_err(pg)
+}
+
+#[async_trait]
+impl CatalogStore for PgStore {
+    async fn catalog(&self) -> Result<Arc<Catalog>> {
+        let mut session = self.pool.session().await?;
+        self.catalog_on(&mut session).await
+    }
+
+    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+        Ok(self.catalog().await?.merged(manifest)?.1)
+    }
+
+    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+        let mut session = self.pool.session().await?;
+        session.begin("").await?;
+        match change(&session, manifest).await {
+            Ok(plan) => {
+                session.commit().await?;
+                Ok(plan)
+            }
+            Err(e) => {
+                session.rollback().await?;
+                Err(e)
+            }
+        }
+    }
+}
+
+/// The triggers of the relations that every store has.
+pub(crate) async fn install_shared(session: &Session) -> Result<()> {
+    let catalog = Catalog::assemble(0, Manifest::default());
+    let script: String = catalog.tables().iter().map(|t| ddl::triggers(t)).collect();
+    session.run(&script).await
+}
+
+async fn change(session: &Session, manifest: &Manifest) -> Result<CatalogPlan> {
+    session
+        .run(&format!(
+            "SELECT pg_advisory_xact_lock(4617, 2); SELECT set_config('cabd.bulk', {}, true); \
+             SET LOCAL lock_timeout = '30s'",
+            sql::literal(CATALOG_CHANGE)
+        ))
+        .await?;
+    let old = load(session).await?;
+    let (merged, plan) = old.merged(manifest)?;
+    if plan.steps.is_empty() {
+        return Ok(plan);
+    }
+    let new = Catalog::assemble(old.version + 1, merged);
+    let changed: Vec<&Arc<FeatureType>> = new
+        .types()
+        .filter(|t| old.types().all(|o| o != *t))
+        .collect();
+
+    let mut script = String::new();
+    for table in new.tables() {
+        let touched = match &table.relation {
+            Relation::Codes(id) => old.list(id).is_none(),
+            Relation::DataSource | Relation::Contact => false,
+            Relation::Feature(id)
+            | Relation::Part(id, _)
+            | Relation::Link(id, _)
+            | Relation::FeatureSource(id)
+            | Relation::AttributeSource(id) => changed.iter().any(|t| t.id() == &**id),
+        };
+        if touched {
+            script.push_str(&ddl::table(&table));
+            script.push_str(&ddl::triggers(&table));
+            script.push_str(&ddl::missing_foreign_keys(&table, &new));
+            script.push_str(&ddl::comments(&table, &new));
+        }
+    }
+    for list in new.lists() {
+        script.push_str(&codes(&old, &new, list)?);
+    }
+    for ft in changed.iter().filter(|t| !t.is_super()) {
+        script.push_str(&ddl::staging(ft));
+    }
+    script.push_str(&ddl::updates_pending(&new));
+    script.push_str(&metadata::sets(&new));
+    for ft in &changed {
+        script.push_str(&metadata::feature_type(ft));
+        script.push_str(&metadata::attributes(&new, ft));
+    }
+    script.push_str(&metadata::declarations(&new)?);
+    session
+        .run(&script)
+        .await
+        .map_err(|e| e.at("changing the catalogue"))?;
+    if !changed.is_empty() {
+        for ft in new.types() {
+            if ft.is_super() || changed.iter().any(|c| c.id() == ft.id()) {
+                for lang in Lang::ALL {
+                    make_view(session, &new, ft, lang).await?;
+                }
+            }
+        }
+    }
+    Ok(plan)
+}
+
+/// The codes that are new or have new texts.
+fn codes(old: &Catalog, new: &Catalog, list: &CodeList) -> Result<String> {
+    let table = new.table(&Relation::Codes(list.id.as_str().into()))?;
+    let before = old.list(&list.id);
+    let mut rows = vec![];
+    for (code, row) in list.codes.iter().zip(list.rows()) {
+        let same = before.is_some_and(|b| b.position(&code.code).is_some_and(|i| b.codes[i] == *code));
+        if same {
+            continue;
+        }
+        rows.push(
+            row.into_iter()
+                .zip(&table.columns)
+                .map(|(v, c)| sql::written(&v.coerce(&c.name, &c.data_type)?))
+                .collect::<Result<Vec<_>>>()
+                .map_err(|e| e.at(list.id.clone()))?,
+        );
+    }
+    let columns = 5 + list.columns.len();
+    Ok(rows
+        .chunks(500)
+        .map(|chunk| metadata::put_codes(table, columns, chunk))
+        .collect())
+}
+
+async fn make_view(session: &Session, catalog: &Catalog, ft: &FeatureType, lang: Lang) -> Result<()> {
+    let (schema, name) = views::view_name(ft, lang);
+    let query = views::view_query(catalog, ft, lang)?;
+    let client = session.client()?;
+    let present: Vec<String> = client
+        .query(include_str!("../sql/view_columns.sql"), &[&schema, &name])
+        .await
+        .map_err(pg)?
+        .iter()
+        .map(|r| r.get(0))
+        .collect();
+    let wanted = cabd_core::query::plan(catalog, &cabd_core::FeatureQuery::of(ft.id()))?;
+    let wanted: Vec<&str> = wanted.layout.outputs.iter().map(|o| o.name.as_str()).collect();
+    let replace = !present.is_empty()
+        && present.len() <= wanted.len()
+        && present.iter().zip(&wanted).all(|(a, b)| a == b);
+    let place = format!("view {schema}.{name}");
+    let text = format!(
+        "CREATE SCHEMA IF NOT EXISTS {};\n{}",
+        sql::ident(&schema),
+        views::define(&schema, &name, &query, replace)
+    );
+    session.run(&text).await.map_err(|e| e.at(place))?;
+    client
+        .execute(include_str!("../sql/remember_view.sql"), &[&schema, &name])
+        .await
+        .map_err(pg)?;
+    Ok(())
+}
+
+/// Reads the whole catalogue. Codes come from the code tables; names, flags and places in sets from the metadata.
+pub(crate) async fn load(session: &Session) -> Result<Catalog> {
+    let client = session.client()?;
+    let version = version(session).await?;
+    let mut manifest = Manifest::default();
+    let rows = client
+        .query(
+            "SELECT kind, id, definition::text FROM cabd.manifest ORDER BY position, kind, id",
+            &[],
+        )
+        .await
+        .map_err(pg)?;
+    for row in &rows {
+        let (kind, id, text): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
+        let damaged = |e: serde_json::Error| {
+            Error::corrupt(format!("the declaration of {kind} {id} cannot be read"))
+                .at("cabd.manifest")
+                .because(e)
+        };
+        match kind {
+            "set" => manifest.sets.push(serde_json::from_str(text).map_err(damaged)?),
+            "list" => manifest.lists.push(serde_json::from_str(text).map_err(damaged)?),
+            _ => manifest.types.push(serde_json::from_str(text).map_err(damaged)?),
+        }
+    }
+    load_sets(session, &mut manifest).await?;
+    load_heads(session, &mut manifest).await?;
+    load_metadata(session, &mut manifest).await?;
+    for list in &mut manifest.lists {
+        *list = load_codes(session, list).await?;
+    }
+    Ok(Catalog::assemble(version, manifest))
+}
+
+/// The sets are those registered; what only a declaration knows (other names) is kept.
+async fn load_sets(session: &Session, manifest: &mut Manifest) -> Result<()> {
+    let rows = session
+        .client()?
+        .query("SELECT name, ft_metadata_col FROM cabd.attribute_set ORDER BY name", &[])
+        .await
+        .map_err(pg)?;
+    let registered: HashMap<String, String> =
+        rows.iter().map(|r| (r.get(0), r.get(1))).collect();
+    manifest.sets.retain(|s| registered.contains_key(&s.name));
+    for row in &rows {
+        let (name, column): (String, String) = (row.get(0), row.get(1));
+        match manifest.sets.iter_mut().find(|s| s.name == name) {
+            Some(s) => s.column = column,
+            None => manifest.sets.push(AttributeSet {
+                name,
+                column,
+                aliases: vec![],
+            }),
+        }
+    }
+    Ok(())
+}
+
+async fn load_heads(session: &Session, manifest: &mut Manifest) -> Result<()> {
+    let rows = session
+        .client()?
+        .query(
+            "SELECT type::text, name_en::text, coalesce(name_fr, '')::text, coalesce(description, ''), data_version \
+             FROM cabd.feature_types",
+            &[],
+        )
+        .await
+        .map_err(pg)?;
+    for row in &rows {
+        let id: &str = row.get(0);
+        if let Some(ft) = manifest.types.iter_mut().find(|t| t.id() == id) {
+            ft.head.name = Text::new(row.get::<_, String>(1), row.get::<_, String>(2));
+            ft.head.description.en = row.get(3);
+            ft.head.data_version = row.get(4);
+        }
+    }
+    Ok(())
+}
+
+async fn load_metadata(session: &Session, manifest: &mut Manifest) -> Result<()> {
+    let rows = session
+        .client()?
+        .query("SELECT to_json(m)::text FROM cabd.feature_type_metadata m", &[])
+        .await
+        .map_err(pg)?;
+    let mut by_field: HashMap<(String, String), serde_json::Value> = HashMap::new();
+    for row in &rows {
+        let json: serde_json::Value = serde_json::from_str(row.get(0))
+            .map_err(|e| Error::corrupt("a metadata row cannot be read").because(e))?;
+        let text = |k: &str| json[k].as_str().unwrap_or_default().to_owned();
+        by_field.insert((text("view_name"), text("field_name")), json);
+    }
+    let sets = manifest.sets.clone();
+    for ft in &mut manifest.types {
+        let (schema, root) = ft.view();
+        let view = format!("{schema}.{root}");
+        for a in &mut ft.attributes {
+            let Some(json) = by_field.get(&(view.clone(), a.id.clone())) else {
+                continue;
+            };
+            let text = |k: &str| json[k].as_str().unwrap_or_default().to_owned();
+            let flag = |k: &str| json[k].as_bool().unwrap_or_default();
+            a.name = Text::new(text("name_en"), text("name_fr"));
+            a.description = Text::new(text("description_en"), text("description_fr"));
+            a.is_link = flag("is_link");
+            a.tile = flag("include_vector_tile");
+            a.name_search = flag("is_name_search");
+            a.short = json["shape_field_name"].as_str().map(str::to_owned);
+            a.sets = sets
+                .iter()
+                .filter_map(|s| {
+                    let place = match &json[s.column.as_str()] {
+                        serde_json::Value::Bool(true) => 1,
+                        other => i32::try_from(other.as_i64()?).ok()?,
+                    };
+                    Some((s.name.clone(), place))
+                })
+                .collect();
+        }
+    }
+    Ok(())
+}
+
+async fn load_codes(session: &Session, list: &CodeList) -> Result<CodeList> {
+    let rows = session
+        .client()?
+        .query(&metadata::codes(list), &[])
+        .await
+        .map_err(pg)?;
+    let mut codes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let text = |i: usize| -> Result<String> {
+            Ok(row.try_get::<_, Option<&str>>(i).map_err(pg)?.unwrap_or_default().to_owned())
+        };
+        let key = text(0)?;
+        let code = match list.key_type {
+            DataType::Integer => CodeKey::Int(key.parse().map_err(|e| {
+                Error::corrupt(format!("{} has a code that is no integer", list.id))
+                    .value(&key)
+                    .because(e)
+            })?),
+            _ => CodeKey::Text(key),
+        };
+        let mut more = std::collections::BTreeMap::new();
+        for (i, c) in list.columns.iter().enumerate() {
+            if let Some(v) = row.try_get::<_, Option<&str>>(5 + i).map_err(pg)? {
+                more.insert(c.id.clone(), v.to_owned());
+            }
+        }
+        codes.push(Code {
+            code,
+            name: Text::new(text(1)?, text(2)?),
+            description: Text::new(text(3)?, text(4)?),
+            more,
+        });
+    }
+    codes.sort_by(|a, b| a.code.cmp(&b.code));
+    Ok(list.with_codes(codes))
+}

@@ -1,0 +1,8 @@
+//! The PostGIS store against a running server, named by CABD_TEST_PG.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod audit;
+mod catalog;
+mod features;
+mod load;
+mod server;
