@@ -18,6 +18,8 @@ pub mod memory;
 pub mod page;
 pub mod query;
 pub mod store;
+#[cfg(feature = "synth")]
+pub mod synth;
 pub mod time;
 pub mod value;
 

@@ -8,12 +8,12 @@ mod text;
 
 use rusqlite::{Connection, OptionalExtension};
 
+#[cfg(test)]
+use layer::drop_layer;
 pub use layer::{
     Layer, add_layer, add_view_layer, create_layer_triggers, drop_layer_triggers, drop_view_layer,
     layer, update_statistics,
 };
-#[cfg(test)]
-use layer::drop_layer;
 pub(crate) use text::{atomically, identifier, literal, refused};
 
 const METADATA: &str = include_str!("../sql/spatial_metadata.sql");

@@ -264,7 +264,7 @@ impl FeatureStore for SqliteStore {
         let mut writer = self.pool.writer().await?;
         let mut t = Transaction::begin(writer.take()?, head.clone()).await?;
         let load = self.catalog_of();
-        let applied = match t.with_connection(load).await {
+        let applied = match t.catalog(load).await {
             Ok(catalog) => apply_operations(&catalog, &mut t, operations).await,
             Err(e) => Err(e),
         };

@@ -27,6 +27,7 @@ pub(crate) struct Transaction {
 
 struct State {
     conn: Connection,
+    catalog: Arc<Catalog>,
     head: ChangeHead,
     changeset: Option<i64>,
     bulk: Vec<Arc<Table>>,
@@ -53,6 +54,7 @@ impl Transaction {
         let mut t = Self {
             state: Some(State {
                 conn,
+                catalog: Arc::default(),
                 head,
                 changeset: None,
                 bulk: vec![],
@@ -87,12 +89,16 @@ impl Transaction {
         answer
     }
 
-    /// Runs work that only needs the connection.
-    pub(crate) async fn with_connection<T: Send + 'static>(
+    /// The catalogue of this moment, kept for the look-ups that deletions need.
+    pub(crate) async fn catalog(
         &mut self,
-        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        self.call(|s| work(&s.conn)).await
+        present: impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + 'static,
+    ) -> Result<Arc<Catalog>> {
+        self.call(|s| {
+            s.catalog = present(&s.conn)?;
+            Ok(s.catalog.clone())
+        })
+        .await
     }
 
     /// Applies a manifest; one commit where it changes anything.
@@ -269,6 +275,48 @@ impl State {
         Ok(())
     }
 
+    /// Refuses keys that other rows still name.
+    fn unnamed(&self, table: &Table, keys: &[Row]) -> Result<()> {
+        let mut by_table: Vec<(Arc<Table>, Vec<String>)> = vec![];
+        for (other, column) in self.catalog.columns_naming(&table.relation) {
+            let name = identifier(&other.columns[column].name);
+            match by_table
+                .iter_mut()
+                .find(|(t, _)| t.relation == other.relation)
+            {
+                Some((_, names)) => names.push(name),
+                None => by_table.push((other, vec![name])),
+            }
+        }
+        for (other, names) in by_table {
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM {} WHERE ? IN ({}))",
+                table_name(&other),
+                names.join(", ")
+            );
+            let mut statement = self
+                .conn
+                .prepare_cached(&sql)
+                .map_err(db("look for names"))?;
+            for key in keys {
+                let named: bool = statement
+                    .query_row([Bound(&key[0])], |r| r.get(0))
+                    .map_err(db("look for names"))?;
+                if named {
+                    return Err(Error::conflict(format!(
+                        "{} still names this row of {}",
+                        other.qualified(),
+                        table.qualified()
+                    ))
+                    .field(&table.columns[0].name)
+                    .value(key[0].to_json())
+                    .hint("change or delete those rows first"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn update(&mut self, table: &Arc<Table>, changes: &[RowChange]) -> Result<()> {
         self.changeset()?;
         self.leave_bulk(table)?;
@@ -380,20 +428,6 @@ fn refused(e: rusqlite::Error, table: &Table, row: &Row) -> Error {
     }
 }
 
-/// A row that other rows name cannot go.
-fn still_named(e: rusqlite::Error, table: &Table, key: &Row) -> Error {
-    let foreign_key = matches!(&e, rusqlite::Error::SqliteFailure(f, _)
-        if f.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY);
-    if !foreign_key {
-        return refused(e, table, key);
-    }
-    Error::conflict(format!("other rows name this row of {}", table.qualified()))
-        .field(&table.columns[0].name)
-        .value(key[0].to_json())
-        .hint("change or delete those rows first")
-        .because(e)
-}
-
 #[async_trait]
 impl WriteTransaction for Transaction {
     async fn fetch(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<Option<Row>>> {
@@ -468,6 +502,7 @@ impl WriteTransaction for Transaction {
         self.call(move |s| {
             s.changeset()?;
             s.leave_bulk(&table)?;
+            s.unnamed(&table, &keys)?;
             let sql = format!(
                 "DELETE FROM {} WHERE {}",
                 table_name(&table),
@@ -477,7 +512,7 @@ impl WriteTransaction for Transaction {
             for key in &keys {
                 statement
                     .execute(params_from_iter(key.iter().map(Bound)))
-                    .map_err(|e| still_named(e, &table, key))?;
+                    .map_err(|e| refused(e, &table, key))?;
             }
             Ok(())
         })

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(feature = "pg")]
+use cabd_store_pg::PgStore;
 #[cfg(feature = "sqlite")]
 use cabd_store_sqlite::SqliteStore;
 
@@ -203,12 +205,13 @@ async fn off_thread(
 }
 
 #[cfg(feature = "pg")]
-async fn open_server(_: &str) -> Result<Arc<dyn Store>> {
-    Err(Error::unsupported("pg", "open"))
+async fn open_server(url: &str) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(PgStore::connect(url).await?))
 }
+
 #[cfg(feature = "pg")]
-async fn create_server(_: &str) -> Result<Arc<dyn Store>> {
-    Err(Error::unsupported("pg", "create"))
+async fn create_server(url: &str) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(PgStore::create(url).await?))
 }
 
 #[cfg(test)]

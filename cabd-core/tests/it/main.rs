@@ -4,3 +4,5 @@
 #[cfg(feature = "conformance")]
 mod memory;
 mod shipped;
+#[cfg(feature = "synth")]
+mod synth;
