@@ -21,8 +21,16 @@ impl Measured {
 
 /// Prints a measurement and gives it back.
 pub fn report(what: &str, rows: u64, time: Duration) -> Measured {
-    let m = Measured { what: what.to_owned(), rows, time };
-    println!("| {what} | {rows} | {:.2} s | {:.0} |", time.as_secs_f64(), m.rate());
+    let m = Measured {
+        what: what.to_owned(),
+        rows,
+        time,
+    };
+    println!(
+        "| {what} | {rows} | {:.2} s | {:.0} |",
+        time.as_secs_f64(),
+        m.rate()
+    );
     m
 }
 
@@ -30,7 +38,12 @@ pub fn report(what: &str, rows: u64, time: Duration) -> Measured {
 pub fn ratio(ours: &Measured, peer: &Measured, at_least: f64) -> bool {
     let r = ours.rate() / peer.rate();
     let ok = r >= at_least;
-    println!("| **{} / {}** | | **{r:.2}** | at least {at_least}: {} |", ours.what, peer.what, if ok { "yes" } else { "NO" });
+    println!(
+        "| **{} / {}** | | **{r:.2}** | at least {at_least}: {} |",
+        ours.what,
+        peer.what,
+        if ok { "yes" } else { "NO" }
+    );
     ok
 }
 
@@ -49,7 +62,10 @@ pub fn peak_memory(command: &mut std::process::Command) -> std::io::Result<(bool
     loop {
         if let Ok(text) = std::fs::read_to_string(&status)
             && let Some(line) = text.lines().find(|l| l.starts_with("VmHWM:"))
-            && let Some(kb) = line.split_whitespace().nth(1).and_then(|n| n.parse::<f64>().ok())
+            && let Some(kb) = line
+                .split_whitespace()
+                .nth(1)
+                .and_then(|n| n.parse::<f64>().ok())
         {
             peak = peak.max(kb / 1000.0);
         }

@@ -8,14 +8,22 @@ use cabd::{Bbox, ChangeHead, FeatureQuery, Store, Value};
 use futures::{StreamExt, TryStreamExt};
 
 /// Half a degree round Montreal, and a smaller and a larger box.
-const BOXES: [(f64, f64, f64, f64); 3] =
-    [(-73.7, 45.4, -73.5, 45.6), (-74.0, 45.2, -73.0, 46.0), (-78.0, 44.0, -72.0, 48.0)];
+const BOXES: [(f64, f64, f64, f64); 3] = [
+    (-73.7, 45.4, -73.5, 45.6),
+    (-74.0, 45.2, -73.0, 46.0),
+    (-78.0, 44.0, -72.0, 48.0),
+];
 
 pub async fn run(features: u64) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let mut ok = true;
     let sqlite = folder.path().join("bbox.sqlite");
-    ok &= measure("SpatiaLite", &*crate::inventory(sqlite.to_str().unwrap()).await, features).await;
+    ok &= measure(
+        "SpatiaLite",
+        &*crate::inventory(sqlite.to_str().unwrap()).await,
+        features,
+    )
+    .await;
     ok
 }
 
@@ -24,10 +32,18 @@ async fn measure(name: &str, store: &dyn Store, features: u64) -> bool {
     crate::load(store, features / 10, 1).await;
     let few = times(store).await;
     let catalog = store.catalog().await.unwrap();
-    let more = Synth::new(&catalog, "dams", features - features / 10, 2).unwrap().operations();
+    let more = Synth::new(&catalog, "dams", features - features / 10, 2)
+        .unwrap()
+        .operations();
     // Only features outside the boxes, so that the answers stay the same.
     let outside = more.filter(move |op| is_feature_outside(op, &around));
-    store.apply(&ChangeHead::default(), futures::stream::iter(outside.map(Ok)).boxed()).await.unwrap();
+    store
+        .apply(
+            &ChangeHead::default(),
+            futures::stream::iter(outside.map(Ok)).boxed(),
+        )
+        .await
+        .unwrap();
     let total = store.count(&FeatureQuery::of("dams")).await.unwrap();
     let many = times(store).await;
     let mut ok = true;
@@ -69,7 +85,11 @@ async fn times(store: &dyn Store) -> Vec<(u64, Duration)> {
         for _ in 0..15 {
             let start = Instant::now();
             let stream = store.features(&q).await.unwrap();
-            rows = stream.batches.try_fold(0, |n, b| async move { Ok(n + b.rows() as u64) }).await.unwrap();
+            rows = stream
+                .batches
+                .try_fold(0, |n, b| async move { Ok(n + b.rows() as u64) })
+                .await
+                .unwrap();
             all.push(start.elapsed());
         }
         all.sort();

@@ -14,7 +14,9 @@ print(len(frame), time.perf_counter() - start)
 
 pub async fn run(features: u64) -> bool {
     let Ok(python) = std::env::var("CABD_PYTHON") else {
-        println!("| export against GeoPandas: CABD_PYTHON is not set (`make bench` sets it) | | | |");
+        println!(
+            "| export against GeoPandas: CABD_PYTHON is not set (`make bench` sets it) | | | |"
+        );
         return true;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -23,10 +25,15 @@ pub async fn run(features: u64) -> bool {
     crate::load(&*store, features, 1).await;
     let out = folder.path().join("ours.geojson");
     let (written, time) = timed(async {
-        let stream = store.features(&cabd::FeatureQuery::of("dams")).await.unwrap();
+        let stream = store
+            .features(&cabd::FeatureQuery::of("dams"))
+            .await
+            .unwrap();
         let file = std::io::BufWriter::new(std::fs::File::create(&out).unwrap());
-        let mut writer = cabd::format::Format::GeoJson.writer(file, &stream.schema, &cabd::format::WriteOptions::default()).unwrap();
-        cabd::format::write_features(stream, &mut *writer).await.unwrap()
+        let mut writer = cabd::format::Format::GeoJson
+            .writer(&stream.schema, file, cabd::format::WriteOptions::default())
+            .unwrap();
+        cabd::format::write_features(stream.batches, &mut *writer).await.unwrap()
     })
     .await;
     assert_eq!(written, features);
@@ -34,8 +41,18 @@ pub async fn run(features: u64) -> bool {
     store.close().await.unwrap();
 
     let theirs = folder.path().join("theirs.geojson");
-    let answer = Command::new(python).arg("-c").arg(PEER).arg(&path).arg(&theirs).output().unwrap();
-    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let answer = Command::new(python)
+        .arg("-c")
+        .arg(PEER)
+        .arg(&path)
+        .arg(&theirs)
+        .output()
+        .unwrap();
+    assert!(
+        answer.status.success(),
+        "{}",
+        String::from_utf8_lossy(&answer.stderr)
+    );
     let text = String::from_utf8(answer.stdout).unwrap();
     let (n, seconds) = text.trim().split_once(' ').unwrap();
     assert_eq!(n.parse::<u64>().unwrap(), features);

@@ -9,7 +9,9 @@ const LIMIT_MB: f64 = 200.0;
 
 pub fn run(features: u64) -> bool {
     let Some(cabd) = binary() else {
-        println!("| peak memory: build the command first (`cargo build --release -p cabd-cli`) | | | |");
+        println!(
+            "| peak memory: build the command first (`cargo build --release -p cabd-cli`) | | | |"
+        );
         return true;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -19,10 +21,16 @@ pub fn run(features: u64) -> bool {
     let steps: [&[&str]; 6] = [
         &["init", &store],
         &["synth", &store, "--features", &n, "--seed", "1"],
-        &["export", &store, "--type", "dams", "--format", "geojson", "-o", &json],
-        &["export", &store, "--type", "dams", "--format", "csv", "-o", &csv],
+        &[
+            "export", &store, "--type", "dams", "--format", "geojson", "-o", &json,
+        ],
+        &[
+            "export", &store, "--type", "dams", "--format", "csv", "-o", &csv,
+        ],
         &["init", &again],
-        &["load", &again, "--type", "dams", "--source", "Export", "--match", "cabd_id", &json],
+        &[
+            "load", &again, "--type", "dams", "--source", "Export", "--match", "cabd_id", &json,
+        ],
     ];
     let mut ok = true;
     for args in steps {

@@ -6,16 +6,30 @@ use cabd_benches::{ratio, report, timed};
 use futures::{SinkExt, StreamExt};
 use tokio_postgres::NoTls;
 
-const TABLES: [&str; 3] = ["dams.dams", "dams.dams_feature_source", "dams.dams_attribute_source"];
+const TABLES: [&str; 3] = [
+    "dams.dams",
+    "dams.dams_feature_source",
+    "dams.dams_attribute_source",
+];
 
 pub async fn run(features: u64) -> bool {
     let url = std::env::var("CABD_TEST_PG").expect("CABD_TEST_PG names the server (make pg)");
     let admin = connect(&url).await;
-    admin.batch_execute("DROP DATABASE IF EXISTS cabd_bench").await.unwrap();
-    admin.batch_execute("CREATE DATABASE cabd_bench").await.unwrap();
+    admin
+        .batch_execute("DROP DATABASE IF EXISTS cabd_bench")
+        .await
+        .unwrap();
+    admin
+        .batch_execute("CREATE DATABASE cabd_bench")
+        .await
+        .unwrap();
     let url = database(&url, "cabd_bench");
     let store = crate::inventory(&url).await;
-    let ours = report("PostGIS: load, indexes and log included", features, crate::load(&*store, features, 1).await);
+    let ours = report(
+        "PostGIS: load, indexes and log included",
+        features,
+        crate::load(&*store, features, 1).await,
+    );
     let (n, time) = timed(crate::drain(&*store)).await;
     assert_eq!(n, features);
     let read = report("PostGIS: read to Arrow", features, time);
@@ -30,12 +44,20 @@ pub async fn run(features: u64) -> bool {
             .map(|b| b.unwrap())
             .collect()
             .await;
-        client.batch_execute(&format!("CREATE TABLE {t}_bare AS SELECT * FROM {t} WITH NO DATA")).await.unwrap();
+        client
+            .batch_execute(&format!(
+                "CREATE TABLE {t}_bare AS SELECT * FROM {t} WITH NO DATA"
+            ))
+            .await
+            .unwrap();
         copies.push((t, rows));
     }
     let start = Instant::now();
     for (t, rows) in copies {
-        let sink = client.copy_in(&format!("COPY {t}_bare FROM STDIN (FORMAT binary)")).await.unwrap();
+        let sink = client
+            .copy_in(&format!("COPY {t}_bare FROM STDIN (FORMAT binary)"))
+            .await
+            .unwrap();
         futures::pin_mut!(sink);
         for chunk in rows {
             sink.feed(chunk).await.unwrap();
@@ -45,7 +67,10 @@ pub async fn run(features: u64) -> bool {
     let peer = report("COPY in of the same rows", features, start.elapsed());
 
     let start = Instant::now();
-    let out = client.copy_out("COPY dams.dams TO STDOUT (FORMAT binary)").await.unwrap();
+    let out = client
+        .copy_out("COPY dams.dams TO STDOUT (FORMAT binary)")
+        .await
+        .unwrap();
     futures::pin_mut!(out);
     let mut bytes = 0;
     while let Some(chunk) = out.next().await {
@@ -57,7 +82,10 @@ pub async fn run(features: u64) -> bool {
     drop(client);
     let kept = ratio(&ours, &peer, 1.0 / 3.0);
     let kept = ratio(&read, &peer_read, 0.5) && kept;
-    admin.batch_execute("DROP DATABASE cabd_bench WITH (FORCE)").await.unwrap();
+    admin
+        .batch_execute("DROP DATABASE cabd_bench WITH (FORCE)")
+        .await
+        .unwrap();
     kept
 }
 
@@ -69,7 +97,12 @@ async fn connect(url: &str) -> tokio_postgres::Client {
 
 /// The URL with another database.
 fn database(url: &str, name: &str) -> String {
-    let (head, query) = url.split_once('?').map_or((url, String::new()), |(h, q)| (h, format!("?{q}")));
-    let base = head.rsplit_once('/').filter(|(b, _)| !b.ends_with('/')).map_or(head, |(b, _)| b);
+    let (head, query) = url
+        .split_once('?')
+        .map_or((url, String::new()), |(h, q)| (h, format!("?{q}")));
+    let base = head
+        .rsplit_once('/')
+        .filter(|(b, _)| !b.ends_with('/'))
+        .map_or(head, |(b, _)| b);
     format!("{base}/{name}{query}")
 }

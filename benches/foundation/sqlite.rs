@@ -12,13 +12,20 @@ pub async fn run(features: u64) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ours.sqlite");
     let store = crate::inventory(path.to_str().unwrap()).await;
-    let ours = report("SpatiaLite: load, spatial index and log included", features, crate::load(&*store, features, 1).await);
+    let ours = report(
+        "SpatiaLite: load, spatial index and log included",
+        features,
+        crate::load(&*store, features, 1).await,
+    );
 
     let (n, time) = timed(crate::drain(&*store)).await;
     assert_eq!(n, features);
     let read = report("SpatiaLite: read to Arrow", features, time);
     store.close().await.unwrap();
-    println!("| file, bytes a feature | | {} | |", std::fs::metadata(&path).unwrap().len() / features);
+    println!(
+        "| file, bytes a feature | | {} | |",
+        std::fs::metadata(&path).unwrap().len() / features
+    );
 
     let peer = bare_load(&path, &folder.path().join("bare.sqlite"), features);
     let peer_read = bare_read(&path, features);
@@ -27,14 +34,24 @@ pub async fn run(features: u64) -> bool {
 }
 
 /// The same rows, read from our file in chunks and inserted by prepared statements; only the inserts are timed.
-fn bare_load(ours: &std::path::Path, bare: &std::path::Path, features: u64) -> cabd_benches::Measured {
+fn bare_load(
+    ours: &std::path::Path,
+    bare: &std::path::Path,
+    features: u64,
+) -> cabd_benches::Measured {
     let from = Connection::open(ours).unwrap();
     let mut to = Connection::open(bare).unwrap();
-    to.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF;").unwrap();
+    to.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF;",
+    )
+    .unwrap();
     let mut width = 0u64;
     for t in TABLES {
-        let ddl: String =
-            from.query_row("SELECT sql FROM sqlite_schema WHERE name = ?", [t], |r| r.get(0)).unwrap();
+        let ddl: String = from
+            .query_row("SELECT sql FROM sqlite_schema WHERE name = ?", [t], |r| {
+                r.get(0)
+            })
+            .unwrap();
         to.execute_batch(&ddl).unwrap();
     }
     let mut time = Duration::ZERO;
@@ -43,7 +60,9 @@ fn bare_load(ours: &std::path::Path, bare: &std::path::Path, features: u64) -> c
         let mut select = from.prepare(&format!("SELECT * FROM {t}")).unwrap();
         let columns = select.column_count();
         let marks = vec!["?"; columns].join(",");
-        let mut insert = tx.prepare(&format!("INSERT INTO {t} VALUES ({marks})")).unwrap();
+        let mut insert = tx
+            .prepare(&format!("INSERT INTO {t} VALUES ({marks})"))
+            .unwrap();
         let mut rows = select.query([]).unwrap();
         loop {
             let mut chunk: Vec<Vec<Value>> = Vec::with_capacity(10_000);
@@ -66,8 +85,15 @@ fn bare_load(ours: &std::path::Path, bare: &std::path::Path, features: u64) -> c
     let start = Instant::now();
     tx.commit().unwrap();
     time += start.elapsed();
-    println!("| row width, source rows included, bytes | | {} | |", width / features);
-    report("rusqlite: prepared inserts of the same rows", features, time)
+    println!(
+        "| row width, source rows included, bytes | | {} | |",
+        width / features
+    );
+    report(
+        "rusqlite: prepared inserts of the same rows",
+        features,
+        time,
+    )
 }
 
 fn size(v: &Value) -> u64 {
@@ -89,7 +115,10 @@ fn bare_read(path: &std::path::Path, features: u64) -> cabd_benches::Measured {
     let (mut n, mut nulls) = (0u64, 0u64);
     while let Some(r) = rows.next().unwrap() {
         for i in 0..columns {
-            nulls += u64::from(matches!(r.get_ref(i).unwrap(), rusqlite::types::ValueRef::Null));
+            nulls += u64::from(matches!(
+                r.get_ref(i).unwrap(),
+                rusqlite::types::ValueRef::Null
+            ));
         }
         n += 1;
     }

@@ -6,8 +6,10 @@ mod commands;
 mod exit;
 mod failure;
 mod files;
+mod inputs;
 mod output;
 mod progress;
+mod rejects;
 mod session;
 mod table;
 

@@ -46,6 +46,24 @@ pub fn to_stdout(error: io::Error) -> Error {
     Error::from(error).at("standard output")
 }
 
+/// Refuses to write over a file that the command reads.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`](cabd::ErrorKind::Invalid) when both paths name one file.
+pub fn refuse_same(option: &str, written: &Path, read: &Path) -> Result<()> {
+    let same = match (written.canonicalize(), read.canonicalize()) {
+        (Ok(written), Ok(read)) => written == read,
+        _ => false,
+    };
+    if same {
+        return Err(Error::invalid("this file is read by the same command")
+            .field(option)
+            .value(written.display())
+            .expected("another file"));
+    }
+    Ok(())
+}
+
 /// Where an export goes: standard output for `-`, else a file that gets its name when it is complete.
 pub enum Target {
     /// Standard output.

@@ -9,6 +9,9 @@ use cabd::{Error, Result, Store};
 
 use crate::exit;
 
+/// The program that a change is sent by.
+pub const CLIENT: &str = concat!("cabd ", env!("CARGO_PKG_VERSION"));
+
 /// How long work in other threads may take to notice that it was dropped.
 const LAST_BREATH: Duration = Duration::from_secs(5);
 

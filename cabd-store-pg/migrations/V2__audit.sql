@@ -35,23 +35,23 @@ COMMENT ON COLUMN cabd.audit_log.row_key IS 'The key''s values, where cabd_id, d
 CREATE INDEX audit_log_changeset_idx ON cabd.audit_log (changeset);
 CREATE INDEX audit_log_cabd_id_idx ON cabd.audit_log (cabd_id);
 
--- The transaction's changeset, made at its first logged change. A setting reads as '' after its transaction.
+-- The transaction's changeset, made at its first logged change. cabd says who changes what in the setting `cabd.head`
+-- (JSON); whoever writes SQL may set `cabd.author` and `cabd.reason`. A setting reads as '' after its transaction.
 CREATE FUNCTION cabd.current_changeset() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     made text := nullif(current_setting('cabd.changeset', true), '');
+    head jsonb;
     new_id bigint;
 BEGIN
     IF made IS NOT NULL THEN
         RETURN made::bigint;
     END IF;
+    head := coalesce(nullif(current_setting('cabd.head', true), ''), '{}')::jsonb;
     INSERT INTO cabd.changeset (author, reason, kind, client, reviewer, data_source)
     VALUES (
-        nullif(current_setting('cabd.author', true), ''),
-        nullif(current_setting('cabd.reason', true), ''),
-        nullif(current_setting('cabd.kind', true), ''),
-        nullif(current_setting('cabd.client', true), ''),
-        nullif(current_setting('cabd.reviewer', true), ''),
-        nullif(current_setting('cabd.data_source', true), '')::uuid)
+        coalesce(head ->> 'author', nullif(current_setting('cabd.author', true), '')),
+        coalesce(head ->> 'reason', nullif(current_setting('cabd.reason', true), '')),
+        head ->> 'kind', head ->> 'client', head ->> 'reviewer', (head ->> 'data_source')::uuid)
     RETURNING id INTO new_id;
     PERFORM set_config('cabd.changeset', new_id::text, true);
     RETURN new_id;

@@ -37,12 +37,18 @@ impl Transaction {
                     .run("RELEASE SAVEPOINT bulk; SET LOCAL lock_timeout = '30s'")
                     .await
             }
-            Ok(None) => self.session.run("ROLLBACK TO SAVEPOINT bulk").await,
+            Ok(None) => self.leave_savepoint().await,
             Err(e) if e.kind() == ErrorKind::Busy || e.kind() == ErrorKind::Denied => {
-                self.session.run("ROLLBACK TO SAVEPOINT bulk").await
+                self.leave_savepoint().await
             }
             Err(e) => Err(e),
         }
+    }
+
+    async fn leave_savepoint(&self) -> Result<()> {
+        self.session
+            .run("ROLLBACK TO SAVEPOINT bulk; RELEASE SAVEPOINT bulk")
+            .await
     }
 
     async fn is_empty(&self, table: &Table) -> Result<bool> {
@@ -74,12 +80,20 @@ impl Transaction {
             .await
             .map_err(pg)?;
         for row in &found {
-            let (kind, object, definition): (&str, String, String) = (row.get(0), row.get(1), row.get(2));
+            let (kind, object, definition): (&str, String, String) =
+                (row.get(0), row.get(1), row.get(2));
             if kind == "f" {
-                script.push_str(&format!("ALTER TABLE {name} DROP CONSTRAINT {};\n", ident(&object)));
+                script.push_str(&format!(
+                    "ALTER TABLE {name} DROP CONSTRAINT {};\n",
+                    ident(&object)
+                ));
                 foreign_keys.push((object, definition));
             } else {
-                script.push_str(&format!("DROP INDEX {}.{};\n", ident(&table.schema), ident(&object)));
+                script.push_str(&format!(
+                    "DROP INDEX {}.{};\n",
+                    ident(&table.schema),
+                    ident(&object)
+                ));
                 indexes.push(definition);
             }
         }
@@ -119,14 +133,20 @@ impl Transaction {
         for b in &ending {
             let name = name_of(&b.table);
             for (key, definition) in &b.foreign_keys {
-                let text = format!("ALTER TABLE {name} ADD CONSTRAINT {} {definition}", ident(key));
+                let text = format!(
+                    "ALTER TABLE {name} ADD CONSTRAINT {} {definition}",
+                    ident(key)
+                );
                 self.session.run(&text).await?;
             }
             self.session.run(&format!("ANALYZE {name}")).await?;
         }
         let left: String = self.bulk.iter().map(|b| bulk_entry(&b.table)).collect();
         self.session
-            .run(&format!("SELECT set_config('cabd.bulk', {}, true)", literal(&left)))
+            .run(&format!(
+                "SELECT set_config('cabd.bulk', {}, true)",
+                literal(&left)
+            ))
             .await
     }
 }

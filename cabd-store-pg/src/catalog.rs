@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use async_trait::async_trait;
 
 use cabd_core::catalog::{
-    AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Manifest, Relation,
+    AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Manifest, Relation, Table,
 };
 use cabd_core::error::{Error, Result};
 use cabd_core::lang::{Lang, Text};
@@ -38,6 +38,25 @@ impl PgStore {
         session.commit().await?;
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog.clone();
         Ok(catalog)
+    }
+}
+
+impl PgStore {
+    /// Makes every generated piece of the catalogue anew, in one transaction: missing tables, columns, indexes and foreign
+    /// keys, all triggers, all views. Values and metadata stay as they are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`](cabd_core::ErrorKind::Conflict) where stored rows contradict a foreign key that is missing.
+    pub async fn regenerate(&self) -> Result<()> {
+        let mut session = self.pool.session().await?;
+        session.begin("").await?;
+        match regenerate(&session, true).await {
+            Ok(()) => session.commit().await,
+            Err(e) => {
+                session.rollback().await?;
+                Err(e)
+            }
+        }
     }
 }
 
@@ -87,14 +106,52 @@ pub(crate) async fn install_shared(session: &Session) -> Result<()> {
     session.run(&script).await
 }
 
-async fn change(session: &Session, manifest: &Manifest) -> Result<CatalogPlan> {
+/// One change of the catalogue at a time; what it writes is no edit, and is not logged.
+async fn prepare(session: &Session) -> Result<()> {
     session
         .run(&format!(
             "SELECT pg_advisory_xact_lock(4617, 2); SELECT set_config('cabd.bulk', {}, true); \
              SET LOCAL lock_timeout = '30s'",
             sql::literal(CATALOG_CHANGE)
         ))
-        .await?;
+        .await
+}
+
+/// Makes generated pieces anew; views that exist only if `views_too`.
+pub(crate) async fn regenerate(session: &Session, views_too: bool) -> Result<()> {
+    prepare(session).await?;
+    let catalog = load(session).await?;
+    let mut script: String = catalog
+        .tables()
+        .iter()
+        .map(|t| generated(t, &catalog))
+        .collect();
+    for ft in catalog.types().filter(|t| !t.is_super()) {
+        script.push_str(&ddl::staging(ft));
+    }
+    script.push_str(&ddl::updates_pending(&catalog));
+    session.run(&script).await?;
+    for ft in catalog.types() {
+        for lang in Lang::ALL {
+            make_view(session, &catalog, ft, lang, views_too).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A table with everything on it.
+fn generated(table: &Table, catalog: &Catalog) -> String {
+    [
+        ddl::table(table),
+        ddl::triggers(table),
+        ddl::missing_foreign_keys(table, catalog),
+        ddl::comments(table, catalog),
+    ]
+    .concat()
+}
+
+async fn change(session: &Session, manifest: &Manifest) -> Result<CatalogPlan> {
+    prepare(session).await?;
     let old = load(session).await?;
     let (merged, plan) = old.merged(manifest)?;
     if plan.steps.is_empty() {
@@ -118,10 +175,7 @@ async fn change(session: &Session, manifest: &Manifest) -> Result<CatalogPlan> {
             | Relation::AttributeSource(id) => changed.iter().any(|t| t.id() == &**id),
         };
         if touched {
-            script.push_str(&ddl::table(&table));
-            script.push_str(&ddl::triggers(&table));
-            script.push_str(&ddl::missing_foreign_keys(&table, &new));
-            script.push_str(&ddl::comments(&table, &new));
+            script.push_str(&generated(&table, &new));
         }
     }
     for list in new.lists() {
@@ -137,6 +191,7 @@ async fn change(session: &Session, manifest: &Manifest) -> Result<CatalogPlan> {
         script.push_str(&metadata::attributes(&new, ft));
     }
     script.push_str(&metadata::declarations(&new)?);
+    script.push_str("SELECT set_config('cabd.head', '{\"kind\":\"catalog\"}', true); SELECT cabd.current_changeset();\n");
     session
         .run(&script)
         .await
@@ -145,7 +200,7 @@ async fn change(session: &Session, manifest: &Manifest) -> Result<CatalogPlan> {
         for ft in new.types() {
             if ft.is_super() || changed.iter().any(|c| c.id() == ft.id()) {
                 for lang in Lang::ALL {
-                    make_view(session, &new, ft, lang).await?;
+                    make_view(session, &new, ft, lang, true).await?;
                 }
             }
         }
@@ -159,7 +214,8 @@ fn codes(old: &Catalog, new: &Catalog, list: &CodeList) -> Result<String> {
     let before = old.list(&list.id);
     let mut rows = vec![];
     for (code, row) in list.codes.iter().zip(list.rows()) {
-        let same = before.is_some_and(|b| b.position(&code.code).is_some_and(|i| b.codes[i] == *code));
+        let same =
+            before.is_some_and(|b| b.position(&code.code).is_some_and(|i| b.codes[i] == *code));
         if same {
             continue;
         }
@@ -178,7 +234,13 @@ fn codes(old: &Catalog, new: &Catalog, list: &CodeList) -> Result<String> {
         .collect())
 }
 
-async fn make_view(session: &Session, catalog: &Catalog, ft: &FeatureType, lang: Lang) -> Result<()> {
+async fn make_view(
+    session: &Session,
+    catalog: &Catalog,
+    ft: &FeatureType,
+    lang: Lang,
+    overwrite: bool,
+) -> Result<()> {
     let (schema, name) = views::view_name(ft, lang);
     let query = views::view_query(catalog, ft, lang)?;
     let client = session.client()?;
@@ -189,8 +251,16 @@ async fn make_view(session: &Session, catalog: &Catalog, ft: &FeatureType, lang:
         .iter()
         .map(|r| r.get(0))
         .collect();
+    if !present.is_empty() && !overwrite {
+        return Ok(());
+    }
     let wanted = cabd_core::query::plan(catalog, &cabd_core::FeatureQuery::of(ft.id()))?;
-    let wanted: Vec<&str> = wanted.layout.outputs.iter().map(|o| o.name.as_str()).collect();
+    let wanted: Vec<&str> = wanted
+        .layout
+        .outputs
+        .iter()
+        .map(|o| o.name.as_str())
+        .collect();
     let replace = !present.is_empty()
         && present.len() <= wanted.len()
         && present.iter().zip(&wanted).all(|(a, b)| a == b);
@@ -228,9 +298,15 @@ pub(crate) async fn load(session: &Session) -> Result<Catalog> {
                 .because(e)
         };
         match kind {
-            "set" => manifest.sets.push(serde_json::from_str(text).map_err(damaged)?),
-            "list" => manifest.lists.push(serde_json::from_str(text).map_err(damaged)?),
-            _ => manifest.types.push(serde_json::from_str(text).map_err(damaged)?),
+            "set" => manifest
+                .sets
+                .push(serde_json::from_str(text).map_err(damaged)?),
+            "list" => manifest
+                .lists
+                .push(serde_json::from_str(text).map_err(damaged)?),
+            _ => manifest
+                .types
+                .push(serde_json::from_str(text).map_err(damaged)?),
         }
     }
     load_sets(session, &mut manifest).await?;
@@ -246,11 +322,13 @@ pub(crate) async fn load(session: &Session) -> Result<Catalog> {
 async fn load_sets(session: &Session, manifest: &mut Manifest) -> Result<()> {
     let rows = session
         .client()?
-        .query("SELECT name, ft_metadata_col FROM cabd.attribute_set ORDER BY name", &[])
+        .query(
+            "SELECT name, ft_metadata_col FROM cabd.attribute_set ORDER BY name",
+            &[],
+        )
         .await
         .map_err(pg)?;
-    let registered: HashMap<String, String> =
-        rows.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let registered: HashMap<String, String> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
     manifest.sets.retain(|s| registered.contains_key(&s.name));
     for row in &rows {
         let (name, column): (String, String) = (row.get(0), row.get(1));
@@ -290,7 +368,10 @@ async fn load_heads(session: &Session, manifest: &mut Manifest) -> Result<()> {
 async fn load_metadata(session: &Session, manifest: &mut Manifest) -> Result<()> {
     let rows = session
         .client()?
-        .query("SELECT to_json(m)::text FROM cabd.feature_type_metadata m", &[])
+        .query(
+            "SELECT to_json(m)::text FROM cabd.feature_type_metadata m",
+            &[],
+        )
         .await
         .map_err(pg)?;
     let mut by_field: HashMap<(String, String), serde_json::Value> = HashMap::new();
@@ -340,7 +421,11 @@ async fn load_codes(session: &Session, list: &CodeList) -> Result<CodeList> {
     let mut codes = Vec::with_capacity(rows.len());
     for row in &rows {
         let text = |i: usize| -> Result<String> {
-            Ok(row.try_get::<_, Option<&str>>(i).map_err(pg)?.unwrap_or_default().to_owned())
+            Ok(row
+                .try_get::<_, Option<&str>>(i)
+                .map_err(pg)?
+                .unwrap_or_default()
+                .to_owned())
         };
         let key = text(0)?;
         let code = match list.key_type {

@@ -48,7 +48,10 @@ pub(crate) fn location(config: &Config) -> String {
         None => "localhost".to_owned(),
     };
     let port = config.get_ports().first().copied().unwrap_or(5432);
-    let database = config.get_dbname().or(config.get_user()).unwrap_or("postgres");
+    let database = config
+        .get_dbname()
+        .or(config.get_user())
+        .unwrap_or("postgres");
     format!("postgres://{user}{host}:{port}/{database}")
 }
 
@@ -58,7 +61,8 @@ mod tests {
 
     #[test]
     fn the_location_has_no_password() {
-        let config = read("postgres://me:s3cret@db.example:5433/inventory?sslmode=verify-full").unwrap();
+        let config =
+            read("postgres://me:s3cret@db.example:5433/inventory?sslmode=verify-full").unwrap();
         assert_eq!(location(&config), "postgres://me@db.example:5433/inventory");
     }
 

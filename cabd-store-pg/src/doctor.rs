@@ -1,10 +1,327 @@
 //! Looks for damage, drift and missing pieces.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use cabd_core::catalog::{Catalog, Table, check};
 use cabd_core::error::Result;
-use cabd_core::store::Finding;
+use cabd_core::lang::Lang;
+use cabd_core::store::{Finding, Severity};
 
 use crate::PgStore;
+use crate::error::pg;
+use crate::pool::Session;
+use crate::sql::{audit, check as queries, ddl, views};
+use crate::{migrate, types};
 
-pub(crate) async fn examine(_store: &PgStore) -> Result<Vec<Finding>> {
-    Ok(vec![])
+/// What the database has, by `schema.table`.
+struct Present {
+    columns: HashMap<String, BTreeMap<String, String>>,
+    /// Kind, table, name; whether it works.
+    objects: HashMap<(String, String, String), bool>,
+    functions: HashMap<String, String>,
+}
+
+struct Report(Vec<Finding>);
+
+impl Report {
+    fn add(
+        &mut self,
+        severity: Severity,
+        check: &'static str,
+        object: impl Into<String>,
+        message: impl Into<String>,
+        hint: &str,
+    ) {
+        self.0.push(Finding {
+            severity,
+            check,
+            object: object.into(),
+            message: message.into(),
+            hint: Some(hint.to_owned()),
+        });
+    }
+}
+
+/// How a generated piece comes back.
+const REGENERATE: &str = "run `cabd init` on the store again: it makes what is missing";
+
+/// Everything that is wrong; empty when the store is healthy.
+pub(crate) async fn examine(store: &PgStore) -> Result<Vec<Finding>> {
+    let mut session = store.pool.session().await?;
+    let mut report = Report(vec![]);
+    let missing = texts(&session, &queries::missing_tables(&queries::SHARED)).await?;
+    for name in &missing {
+        report.add(
+            Severity::Error,
+            "schema",
+            name,
+            "the table is missing",
+            "restore a backup",
+        );
+    }
+    if !missing.is_empty() {
+        return Ok(report.0);
+    }
+    version(&session, &mut report).await?;
+    let catalog = store.catalog_on(&mut session).await?;
+    let present = present(&session).await?;
+    for problem in check(&catalog.to_manifest()) {
+        report.0.push(Finding {
+            severity: Severity::Error,
+            check: "metadata",
+            object: problem.place().unwrap_or_default().to_owned(),
+            message: problem.to_string(),
+            hint: problem.next_step().map(str::to_owned),
+        });
+    }
+    for table in catalog.tables() {
+        if tables(&mut report, &present, &catalog, &table) {
+            contents(&session, &mut report, &catalog, &table).await?;
+        }
+    }
+    staging(&mut report, &present, &catalog);
+    view_drift(&session, &mut report, &present, &catalog).await?;
+    metadata(&session, &mut report, &catalog).await?;
+    report.0.sort_by(|a, b| b.severity.cmp(&a.severity));
+    Ok(report.0)
+}
+
+async fn texts(session: &Session, text: &str) -> Result<Vec<String>> {
+    let rows = session.client()?.query(text, &[]).await.map_err(pg)?;
+    Ok(rows.iter().map(|r| r.get(0)).collect())
+}
+
+async fn version(session: &Session, report: &mut Report) -> Result<()> {
+    let version = migrate::version(session).await?;
+    if version != Some(migrate::newest()) {
+        report.add(
+            Severity::Error,
+            "version",
+            "cabd.schema_history",
+            format!(
+                "schema version {}, this program knows {}",
+                version.unwrap_or(0),
+                migrate::newest()
+            ),
+            "open the store with the program it belongs to",
+        );
+    }
+    Ok(())
+}
+
+async fn present(session: &Session) -> Result<Present> {
+    let client = session.client()?;
+    let mut columns: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+    let query = include_str!("../sql/doctor_columns.sql");
+    for row in client.query(query, &[]).await.map_err(pg)? {
+        columns
+            .entry(row.get(0))
+            .or_default()
+            .insert(row.get(1), row.get(2));
+    }
+    let query = include_str!("../sql/doctor_objects.sql");
+    let objects = client.query(query, &[]).await.map_err(pg)?;
+    let query = include_str!("../sql/doctor_functions.sql");
+    let functions = client.query(query, &[]).await.map_err(pg)?;
+    Ok(Present {
+        columns,
+        objects: objects
+            .iter()
+            .map(|r| ((r.get(0), r.get(1), r.get(2)), r.get(3)))
+            .collect(),
+        functions: functions.iter().map(|r| (r.get(0), r.get(1))).collect(),
+    })
+}
+
+/// The table's pieces; whether its rows can be looked at.
+fn tables(report: &mut Report, present: &Present, catalog: &Catalog, t: &Table) -> bool {
+    let name = t.qualified();
+    let Some(columns) = present.columns.get(&name) else {
+        report.add(
+            Severity::Error,
+            "schema",
+            name,
+            "the table is missing",
+            REGENERATE,
+        );
+        return false;
+    };
+    let mut whole = true;
+    for c in &t.columns {
+        let object = format!("{name}.{}", c.name);
+        match columns.get(&c.name) {
+            None => {
+                whole = false;
+                report.add(
+                    Severity::Error,
+                    "schema",
+                    object,
+                    "the column is missing",
+                    REGENERATE,
+                );
+            }
+            Some(found) if !same_type(found, &types::column_type(&c.data_type)) => report.add(
+                Severity::Warning,
+                "schema",
+                object,
+                format!("has type {found}, not {}", types::column_type(&c.data_type)),
+                "change the column's type with ALTER TABLE",
+            ),
+            Some(_) => {}
+        }
+    }
+    let mut piece = |kind: &str, check, severity, wanted: &str, what: &str| {
+        let key = (kind.to_owned(), name.clone(), wanted.to_owned());
+        let problem = match present.objects.get(&key) {
+            Some(true) => return,
+            Some(false) => "does not work (invalid, disabled or not validated)",
+            None => "is missing",
+        };
+        report.add(
+            severity,
+            check,
+            &name,
+            format!("{what} {wanted} {problem}"),
+            REGENERATE,
+        );
+    };
+    for (index, _) in ddl::indexes(t) {
+        piece("index", "index", Severity::Warning, &index, "index");
+    }
+    for key in ddl::foreign_keys(t, catalog) {
+        piece("key", "schema", Severity::Warning, &key.name, "foreign key");
+    }
+    for trigger in audit::trigger_names(t) {
+        piece("trigger", "trigger", Severity::Error, &trigger, "trigger");
+    }
+    for (function, body) in audit::functions(t) {
+        let full = format!("{}.{function}", t.schema);
+        if present
+            .functions
+            .get(&full)
+            .is_some_and(|found| found.trim() != body)
+        {
+            report.add(
+                Severity::Warning,
+                "trigger",
+                full,
+                "the trigger's function is not the one the catalogue asks for",
+                REGENERATE,
+            );
+        }
+    }
+    whole
+}
+
+/// Whether PostgreSQL's name of a type is ours.
+fn same_type(found: &str, wanted: &str) -> bool {
+    let ours = wanted.to_lowercase();
+    let theirs = found
+        .to_lowercase()
+        .replace("character varying", "varchar")
+        .replace("timestamp with time zone", "timestamptz");
+    // geometry(geometry,4617) is written that way, but a schema may stand before it.
+    theirs == ours || theirs.rsplit('.').next() == Some(ours.as_str())
+}
+
+async fn contents(
+    session: &Session,
+    report: &mut Report,
+    catalog: &Catalog,
+    t: &Table,
+) -> Result<()> {
+    let Some((text, meaning)) = queries::rows(t, catalog) else {
+        return Ok(());
+    };
+    let row = session.client()?.query_one(&text, &[]).await.map_err(pg)?;
+    for (i, m) in meaning.into_iter().enumerate() {
+        let n: i64 = row.try_get(i).map_err(pg)?;
+        if n > 0 {
+            report.add(
+                Severity::Error,
+                m.check,
+                m.object,
+                format!("{n} {}", m.message),
+                m.hint,
+            );
+        }
+    }
+    Ok(())
+}
+
+fn staging(report: &mut Report, present: &Present, catalog: &Catalog) {
+    for ft in catalog.types() {
+        let Some(name) = ddl::staging_name(ft) else {
+            continue;
+        };
+        let name = format!("{}.{name}", ft.schema());
+        if !present.columns.contains_key(&name) {
+            report.add(
+                Severity::Error,
+                "schema",
+                name,
+                "the table is missing",
+                REGENERATE,
+            );
+        }
+    }
+}
+
+async fn view_drift(
+    session: &Session,
+    report: &mut Report,
+    present: &Present,
+    catalog: &Catalog,
+) -> Result<()> {
+    for ft in catalog.types() {
+        for lang in Lang::ALL {
+            let (schema, name) = views::view_name(ft, lang);
+            let name = format!("{schema}.{name}");
+            if !present.columns.contains_key(&name) {
+                report.add(
+                    Severity::Error,
+                    "view",
+                    name,
+                    "the view is missing",
+                    REGENERATE,
+                );
+            }
+        }
+    }
+    for name in texts(session, include_str!("../sql/doctor_views.sql")).await? {
+        report.add(
+            Severity::Warning,
+            "view",
+            name,
+            "the view was replaced by hand",
+            "the store itself reads the tables; `PgStore::regenerate` makes the view anew",
+        );
+    }
+    Ok(())
+}
+
+async fn metadata(session: &Session, report: &mut Report, catalog: &Catalog) -> Result<()> {
+    let described: HashSet<String> = texts(
+        session,
+        "SELECT view_name || '.' || field_name FROM cabd.feature_type_metadata",
+    )
+    .await?
+    .into_iter()
+    .collect();
+    for ft in catalog.types() {
+        let (schema, root) = ft.view();
+        for a in &ft.attributes {
+            let name = format!("{schema}.{root}.{}", a.id);
+            if !described.contains(&name) {
+                report.add(
+                    Severity::Warning,
+                    "metadata",
+                    name,
+                    "the column has no row in cabd.feature_type_metadata",
+                    "add the row: names and places in attribute sets come from it",
+                );
+            }
+        }
+    }
+    Ok(())
 }

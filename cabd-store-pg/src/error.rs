@@ -8,11 +8,12 @@ use cabd_core::error::{Error, ErrorKind};
 pub(crate) fn pg(e: tokio_postgres::Error) -> Error {
     match e.as_db_error() {
         Some(db) => server(db).because(e),
-        None if e.is_closed() || is_io(&e) => {
-            Error::new(ErrorKind::Unreachable, "the connection to the server was lost")
-                .hint("see whether the server still runs, then try again")
-                .because(e)
-        }
+        None if e.is_closed() || is_io(&e) => Error::new(
+            ErrorKind::Unreachable,
+            "the connection to the server was lost",
+        )
+        .hint("see whether the server still runs, then try again")
+        .because(e),
         None => driver(e),
     }
 }
@@ -43,7 +44,8 @@ pub(crate) fn connecting(e: tokio_postgres::Error, location: &str) -> Error {
         c if *c == SqlState::INVALID_CATALOG_NAME => Error::not_found(db.message().to_owned())
             .hint("make the database with `createdb`, then run `cabd init`"),
         c if c.code().starts_with("28") => {
-            Error::new(ErrorKind::Unreachable, db.message().to_owned()).hint("check user and password")
+            Error::new(ErrorKind::Unreachable, db.message().to_owned())
+                .hint("check user and password")
         }
         _ => server(db),
     };
@@ -93,7 +95,9 @@ fn server(db: &DbError) -> Error {
         (_, Some(hint)) => e.hint(hint.to_owned()),
         (ErrorKind::Busy, None) => e.hint("somebody else holds the rows; try again"),
         (ErrorKind::Full, None) => e.hint("make room on the server's disk; nothing was written"),
-        (ErrorKind::Denied, None) => e.hint("ask the database's owner for the right, or use another role"),
+        (ErrorKind::Denied, None) => {
+            e.hint("ask the database's owner for the right, or use another role")
+        }
         (ErrorKind::Corrupt, None) => e.hint("`cabd doctor` lists what is missing"),
         _ => e,
     }

@@ -151,29 +151,30 @@ impl FeatureStore for PgStore {
         let fields: Fields = columns.iter().map(|c| c.name.clone()).collect();
         let (rows, wires) = open(&mut session, text).await?;
         let state = (session, rows, Arc::new(wires), fields);
-        let records = stream::try_unfold(state, |(mut session, mut rows, wires, fields)| async move {
-            match rows.next().await {
-                Some(row) => {
-                    let values = values(&row.map_err(pg)?, &wires, 0)?;
-                    let record = Record {
-                        fields: fields.clone(),
-                        values,
-                    };
-                    Ok(Some((record, (session, rows, wires, fields))))
+        let records =
+            stream::try_unfold(state, |(mut session, mut rows, wires, fields)| async move {
+                match rows.next().await {
+                    Some(row) => {
+                        let values = values(&row.map_err(pg)?, &wires, 0)?;
+                        let record = Record {
+                            fields: fields.clone(),
+                            values,
+                        };
+                        Ok(Some((record, (session, rows, wires, fields))))
+                    }
+                    None => {
+                        session.end_work();
+                        Ok(None)
+                    }
                 }
-                None => {
-                    session.end_work();
-                    Ok(None)
-                }
-            }
-        });
+            });
         Ok(records.boxed())
     }
 
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
         let mut session = self.pool.session().await?;
         let catalog = self.catalog_on(&mut session).await?;
-        let mut transaction = Transaction::begin(session, head).await?;
+        let mut transaction = Transaction::begin(session, catalog.clone(), head).await?;
         let counts = match apply_operations(&catalog, &mut transaction, operations).await {
             Ok(counts) => counts,
             Err(e) => {

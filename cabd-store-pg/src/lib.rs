@@ -63,9 +63,11 @@ impl PgStore {
         let mut session = store.pool.session().await?;
         match migrate::version(&session).await? {
             None => {
-                return Err(Error::new(ErrorKind::NotAStore, "the database has no cabd tables")
-                    .at(store.pool.location().to_owned())
-                    .hint("run `cabd init`"));
+                return Err(
+                    Error::new(ErrorKind::NotAStore, "the database has no cabd tables")
+                        .at(store.pool.location().to_owned())
+                        .hint("run `cabd init`"),
+                );
             }
             version => {
                 migrate::refuse_newer(version)?;
@@ -78,7 +80,8 @@ impl PgStore {
         Ok(store)
     }
 
-    /// Makes a cabd store of a database, or brings the one that is there up to date.
+    /// Makes a cabd store of a database, or brings the one that is there up to date: missing tables, columns, indexes,
+    /// triggers and views are made again.
     ///
     /// # Errors
     /// As [`PgStore::connect`]; [`ErrorKind::Unsupported`] where the server is too old or its text is not UTF-8,
@@ -87,8 +90,13 @@ impl PgStore {
         let store = Self::new(url)?;
         let mut session = store.pool.session().await?;
         suits(&session).await?;
-        session.run("CREATE EXTENSION IF NOT EXISTS postgis").await?;
+        session
+            .run("CREATE EXTENSION IF NOT EXISTS postgis")
+            .await?;
         migrate::migrate(&mut session).await?;
+        session.begin("").await?;
+        catalog::regenerate(&session, false).await?;
+        session.commit().await?;
         drop(session);
         Ok(store)
     }
@@ -118,10 +126,12 @@ async fn suits(session: &Session) -> Result<()> {
             .expected("PostgreSQL 14 or newer"));
     }
     if encoding != "UTF8" {
-        return Err(Error::new(ErrorKind::Unsupported, "the database's encoding")
-            .value(encoding)
-            .expected("UTF8")
-            .hint("make the database with `createdb --encoding=UTF8 --template=template0`"));
+        return Err(
+            Error::new(ErrorKind::Unsupported, "the database's encoding")
+                .value(encoding)
+                .expected("UTF8")
+                .hint("make the database with `createdb --encoding=UTF8 --template=template0`"),
+        );
     }
     Ok(())
 }

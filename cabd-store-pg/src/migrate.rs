@@ -74,7 +74,10 @@ pub(crate) fn refuse_newer(version: Option<i64>) -> Result<()> {
     match version {
         Some(v) if v > newest() => Err(Error::new(
             ErrorKind::NewerStore,
-            format!("the store has schema version {v}, this program knows {}", newest()),
+            format!(
+                "the store has schema version {v}, this program knows {}",
+                newest()
+            ),
         )
         .hint("use a newer cabd")),
         _ => Ok(()),

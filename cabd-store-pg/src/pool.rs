@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{ManagerConfig, Object, Pool as Inner, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ManagerConfig, Object, Pool as Inner, PoolError, RecyclingMethod, Runtime,
+};
 use tokio::runtime::Handle;
 use tokio_postgres::{Config, Statement};
 
@@ -158,11 +160,10 @@ impl Drop for Session {
             Some(runtime) => {
                 runtime.spawn(async move {
                     tls.cancel(token).await;
-                    if object
-                        .batch_execute("ROLLBACK; SELECT pg_advisory_unlock_all()")
-                        .await.is_err() {
-                        drop(Object::take(object));
-                    }
+                    // The request may still arrive late and end the work of whoever has the connection then, so nobody
+                    // gets it again. Whether the rollback is answered does not matter: the server rolls back anyway.
+                    let _ = object.batch_execute("ROLLBACK").await;
+                    drop(Object::take(object));
                 });
             }
             None => drop(Object::take(object)),

@@ -18,7 +18,10 @@ use crate::types::{EPOCH_DAYS, EPOCH_MICROS};
 struct Raw<'a>(Option<&'a [u8]>);
 
 impl<'a> FromSql<'a> for Raw<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> std::result::Result<Self, Box<dyn StdError + Sync + Send>> {
+    fn from_sql(
+        _: &Type,
+        raw: &'a [u8],
+    ) -> std::result::Result<Self, Box<dyn StdError + Sync + Send>> {
         Ok(Raw(Some(raw)))
     }
 
@@ -95,7 +98,8 @@ enum Got<'a> {
 }
 
 fn damaged(what: &str) -> Error {
-    Error::corrupt(format!("a stored {what} cannot be read")).hint("`cabd doctor` lists such values")
+    Error::corrupt(format!("a stored {what} cannot be read"))
+        .hint("`cabd doctor` lists such values")
 }
 
 fn fixed<'a, const N: usize>(b: &'a [u8], what: &str) -> Result<&'a [u8; N]> {
@@ -118,7 +122,9 @@ fn read(wire: Wire, b: &[u8]) -> Result<Got<'_>> {
         }),
         Wire::Timestamp => Got::Micros(match i64::from_be_bytes(*fixed(b, "instant")?) {
             i64::MIN | i64::MAX => return Err(damaged("instant").value("infinity")),
-            t => t.checked_add(EPOCH_MICROS).ok_or_else(|| damaged("instant"))?,
+            t => t
+                .checked_add(EPOCH_MICROS)
+                .ok_or_else(|| damaged("instant"))?,
         }),
         Wire::Ewkb => ewkb(b)?,
         Wire::Array => {
@@ -130,20 +136,27 @@ fn read(wire: Wire, b: &[u8]) -> Result<Got<'_>> {
 
 /// ISO WKB of two-dimensional EWKB: the SRID goes.
 fn ewkb(b: &[u8]) -> Result<Got<'_>> {
-    let head: &[u8; 5] = b.get(..5).and_then(|h| h.try_into().ok()).ok_or_else(|| damaged("geometry"))?;
+    let head: &[u8; 5] = b
+        .get(..5)
+        .and_then(|h| h.try_into().ok())
+        .ok_or_else(|| damaged("geometry"))?;
     if head[0] != 1 {
         let g = Geometry::from_wkb(b).map_err(|e| damaged("geometry").because(e))?;
         return Ok(Got::Wkb(g.to_wkb()));
     }
     let class = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
     if class & 0xC000_0000 != 0 {
-        return Err(damaged("geometry").value("Z or M").expected("two dimensions"));
+        return Err(damaged("geometry")
+            .value("Z or M")
+            .expected("two dimensions"));
     }
     let body = if class & 0x2000_0000 == 0 { 5 } else { 9 };
     let class = class & 0xFFFF;
     let body = b.get(body..).ok_or_else(|| damaged("geometry"))?;
     if class == 1 {
-        let (x, y) = body.split_at_checked(8).ok_or_else(|| damaged("geometry"))?;
+        let (x, y) = body
+            .split_at_checked(8)
+            .ok_or_else(|| damaged("geometry"))?;
         return Ok(Got::Point(point_wkb(
             f64::from_le_bytes(*fixed(x, "geometry")?),
             f64::from_le_bytes(*fixed(y, "geometry")?),
@@ -186,13 +199,18 @@ impl<'a> Elements<'a> {
             return Ok(None);
         }
         self.left -= 1;
-        let (length, rest) = self.rest.split_at_checked(4).ok_or_else(|| damaged("array"))?;
+        let (length, rest) = self
+            .rest
+            .split_at_checked(4)
+            .ok_or_else(|| damaged("array"))?;
         let length = i32::from_be_bytes(*fixed(length, "array")?);
         let Ok(length) = usize::try_from(length) else {
             self.rest = rest;
             return Ok(Some(None));
         };
-        let (value, rest) = rest.split_at_checked(length).ok_or_else(|| damaged("array"))?;
+        let (value, rest) = rest
+            .split_at_checked(length)
+            .ok_or_else(|| damaged("array"))?;
         self.rest = rest;
         Ok(Some(Some(value)))
     }

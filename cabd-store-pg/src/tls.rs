@@ -36,14 +36,19 @@ impl Tls {
             .map_err(|e| Error::internal("TLS cannot be set up").because(e))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Tls::Rustls(tokio_postgres_rustls::MakeRustlsConnect::new(config)))
+        Ok(Tls::Rustls(tokio_postgres_rustls::MakeRustlsConnect::new(
+            config,
+        )))
     }
 
     #[cfg(not(feature = "tls"))]
     fn required() -> Result<Self> {
-        Err(Error::new(cabd_core::ErrorKind::Unsupported, "this program was built without TLS")
-            .field("sslmode")
-            .hint("build cabd with the cargo feature `tls`"))
+        Err(Error::new(
+            cabd_core::ErrorKind::Unsupported,
+            "this program was built without TLS",
+        )
+        .field("sslmode")
+        .hint("build cabd with the cargo feature `tls`"))
     }
 
     pub(crate) fn manager(&self, config: Config, settings: ManagerConfig) -> Manager {

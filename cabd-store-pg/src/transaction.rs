@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
 use tokio_postgres::CopyInSink;
 
-use cabd_core::catalog::{Relation, Table};
+use cabd_core::catalog::{Catalog, Relation, Table};
 use cabd_core::error::{Error, Result};
 use cabd_core::feature::ChangeHead;
 use cabd_core::id::CommitNumber;
@@ -35,23 +35,28 @@ const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 pub(crate) struct Transaction {
     pub(crate) session: Session,
     pub(crate) bulk: Vec<Bulk>,
+    catalog: Arc<Catalog>,
     looked_at: HashSet<Relation>,
 }
 
 impl Transaction {
     /// Begins; the head goes into settings that the audit triggers read.
-    pub(crate) async fn begin(mut session: Session, head: &ChangeHead) -> Result<Self> {
+    pub(crate) async fn begin(
+        mut session: Session,
+        catalog: Arc<Catalog>,
+        head: &ChangeHead,
+    ) -> Result<Self> {
         session.begin("").await?;
         let statement = session.prepare(include_str!("../sql/head.sql")).await?;
-        let text = |t: &Option<String>| Param::from(t.clone().unwrap_or_default());
-        let params = [
-            text(&head.author),
-            text(&head.reason),
-            Param::from(head.kind.word()),
-            text(&head.client),
-            text(&head.reviewer),
-            text(&head.data_source.map(|d| d.to_string())),
-        ];
+        let words = serde_json::json!({
+            "author": head.author,
+            "reason": head.reason,
+            "kind": head.kind.word(),
+            "client": head.client,
+            "reviewer": head.reviewer,
+            "data_source": head.data_source,
+        });
+        let params = [Param::from(words.to_string())];
         session
             .client()?
             .query_one(&statement, &refs(&params))
@@ -60,6 +65,7 @@ impl Transaction {
         Ok(Self {
             session,
             bulk: vec![],
+            catalog,
             looked_at: HashSet::new(),
         })
     }
@@ -143,6 +149,32 @@ impl Transaction {
     }
 }
 
+impl Transaction {
+    /// Refuses the deletion of rows that other rows name.
+    async fn refuse_named(&self, table: &Table, keys: &[Row]) -> Result<()> {
+        let mut by_table: BTreeMap<String, (Arc<Table>, Vec<usize>)> = BTreeMap::new();
+        for (other, column) in self.catalog.columns_naming(&table.relation) {
+            by_table
+                .entry(other.qualified())
+                .or_insert_with(|| (other, vec![]))
+                .1
+                .push(column);
+        }
+        for (name, (other, columns)) in by_table {
+            let q = rows::naming(table, keys, &other, &columns)?;
+            if let Some(found) = self.select(&q.text, &q.params).await?.into_iter().next() {
+                return Err(
+                    Error::conflict(format!("{} is named by {name}", table.qualified()))
+                        .field(&table.columns[0].name)
+                        .value(found.first().map(Value::to_json).unwrap_or_default())
+                        .hint("change or delete those rows first"),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The key's place in an answer that begins with it.
 fn place(row: &[Value], keys: usize) -> Option<usize> {
     let n = usize::try_from(row.first()?.as_i64()?).ok()?;
@@ -201,6 +233,7 @@ impl WriteTransaction for Transaction {
 
     async fn delete(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<()> {
         self.end_bulk(Some(&table.relation)).await?;
+        self.refuse_named(table, keys).await?;
         let q = Query {
             text: rows::delete(table),
             params: rows::key_params(table, keys)?,

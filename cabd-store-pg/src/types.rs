@@ -166,7 +166,10 @@ pub(crate) enum Param {
 
 impl Param {
     pub(crate) fn texts(values: impl IntoIterator<Item = String>) -> Self {
-        Param::Many(DataType::Text(None), values.into_iter().map(Value::Text).collect())
+        Param::Many(
+            DataType::Text(None),
+            values.into_iter().map(Value::Text).collect(),
+        )
     }
 }
 

@@ -20,6 +20,21 @@ use crate::types::{from_sql, to_sql};
 /// Rows in one batch that make it worth to fill an empty table without triggers and indexes.
 const BULK_ROWS: usize = 1000;
 
+/// A log of fewer rows is indexed anew after a bulk load.
+const SHORT_LOG: i64 = 200_000;
+
+/// The indexes of the log, as the migration makes them.
+const LOG_INDEXES: [(&str, &str); 2] = [
+    (
+        "cabd_audit_log_changeset",
+        "CREATE INDEX IF NOT EXISTS cabd_audit_log_changeset ON cabd_audit_log (changeset)",
+    ),
+    (
+        "cabd_audit_log_feature",
+        "CREATE INDEX IF NOT EXISTS cabd_audit_log_feature ON cabd_audit_log (cabd_id) WHERE cabd_id IS NOT NULL",
+    ),
+];
+
 /// A write transaction. Dropped without [`Transaction::commit`], the connection closes and SQLite rolls back.
 pub(crate) struct Transaction {
     state: Option<State>,
@@ -179,8 +194,14 @@ impl State {
     }
 
     fn finish(&mut self) -> Result<Option<CommitNumber>> {
-        for table in std::mem::take(&mut self.bulk) {
-            end_bulk(&self.conn, &table)?;
+        let bulk = std::mem::take(&mut self.bulk);
+        for table in &bulk {
+            self.end_bulk(table)?;
+        }
+        if !bulk.is_empty() {
+            for (_, sql) in LOG_INDEXES {
+                run(&self.conn, sql)?;
+            }
         }
         let commit = db("commit");
         self.conn
@@ -212,24 +233,69 @@ impl State {
                 &format!("DROP INDEX IF EXISTS {}", identifier(&name)),
             )?;
         }
+        let short: bool = self
+            .conn
+            .query_row(
+                "SELECT COALESCE(max(revision), 0) < ? FROM cabd_audit_log",
+                [SHORT_LOG],
+                |r| r.get(0),
+            )
+            .map_err(db("look at the log"))?;
+        if short {
+            for (name, _) in LOG_INDEXES {
+                run(&self.conn, &format!("DROP INDEX IF EXISTS {name}"))?;
+            }
+        }
         self.bulk.push(table.clone());
         Ok(())
     }
 
-    fn is_bulk(&self, table: &Table) -> bool {
-        self.bulk.iter().any(|t| t.relation == table.relation)
+    /// The table was empty: every row in it is new, so the log follows from the table.
+    fn end_bulk(&mut self, table: &Table) -> Result<()> {
+        let changeset = self.changeset()?;
+        let (feature, source, own) = logged(table);
+        let column =
+            |c: Option<usize>| c.map_or("NULL".to_owned(), |c| identifier(&table.columns[c].name));
+        self.conn
+            .execute(
+                &format!(
+                    "INSERT INTO cabd_audit_log (changeset, username, schemaname, tablename, action, cabd_id, datasource_id, id_pk) \
+                     SELECT ?, ?, ?, ?, 'INSERT', {}, {}, {} FROM {}",
+                    column(feature),
+                    column(source),
+                    column(own),
+                    table_name(table)
+                ),
+                params![changeset, self.head.author, table.schema, table.name],
+            )
+            .map_err(db("write the log"))?;
+        for (_, sql) in ddl::look_up_indexes(table) {
+            run(&self.conn, &sql)?;
+        }
+        if let Some(layer) = layer_of(table) {
+            let doing = db("build the spatial index");
+            rtree::build_from_table(
+                &self.conn,
+                &layer.table,
+                &layer.column,
+                &layer.index_table(),
+            )
+            .map_err(&doing)?;
+            spatial::update_statistics(&self.conn, &layer.table, &layer.column).map_err(&doing)?;
+        }
+        put_triggers(&self.conn, table)
     }
 
     fn leave_bulk(&mut self, table: &Table) -> Result<()> {
         if let Some(i) = self.bulk.iter().position(|t| t.relation == table.relation) {
             let table = self.bulk.remove(i);
-            end_bulk(&self.conn, &table)?;
+            self.end_bulk(&table)?;
         }
         Ok(())
     }
 
     fn insert(&mut self, table: &Arc<Table>, rows: &[Row]) -> Result<()> {
-        let changeset = self.changeset()?;
+        self.changeset()?;
         if rows.len() >= BULK_ROWS {
             self.begin_bulk(table)?;
         }
@@ -245,32 +311,6 @@ impl State {
             statement
                 .execute(params_from_iter(row.iter().map(Bound)))
                 .map_err(|e| refused(e, table, row))?;
-        }
-        if !self.is_bulk(table) {
-            return Ok(());
-        }
-        let mut log = self
-            .conn
-            .prepare_cached(
-                "INSERT INTO cabd_audit_log (changeset, username, schemaname, tablename, action, cabd_id, datasource_id, id_pk) \
-                 VALUES (?, ?, ?, ?, 'INSERT', ?, ?, ?)",
-            )
-            .map_err(db("write the log"))?;
-        let (feature, source, own) = logged(table);
-        let null = Value::Null;
-        let at = |row: &'_ Row, c: Option<usize>| c.map_or(null.clone(), |c| row[c].clone());
-        for row in rows {
-            let (a, b, c) = (at(row, feature), at(row, source), at(row, own));
-            log.execute(params![
-                changeset,
-                self.head.author,
-                table.schema,
-                table.name,
-                Bound(&a),
-                Bound(&b),
-                Bound(&c)
-            ])
-            .map_err(db("write the log"))?;
         }
         Ok(())
     }
@@ -364,19 +404,6 @@ fn logged(t: &Table) -> (Option<usize>, Option<usize>, Option<usize>) {
         _ => None,
     };
     (feature, source, own)
-}
-
-fn end_bulk(conn: &Connection, table: &Table) -> Result<()> {
-    for (_, sql) in ddl::look_up_indexes(table) {
-        run(conn, &sql)?;
-    }
-    let doing = db("build the spatial index");
-    if let Some(layer) = layer_of(table) {
-        rtree::build_from_table(conn, &layer.table, &layer.column, &layer.index_table())
-            .map_err(&doing)?;
-        spatial::update_statistics(conn, &layer.table, &layer.column).map_err(&doing)?;
-    }
-    put_triggers(conn, table)
 }
 
 fn key_condition(table: &Table) -> String {

@@ -22,6 +22,7 @@
 //! Async code uses [`cabd::open`](crate::open) instead: called from inside a runtime, every call here is refused.
 
 use std::future::Future;
+use std::io::Write;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -30,7 +31,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::catalog::{Catalog, CatalogPlan, Manifest};
 use crate::error::{Error, Result};
 use crate::feature::{Applied, ChangeHead, FeatureBatch, Operation};
+use crate::format::{Format, WriteOptions, write_features};
 use crate::id::Uuid;
+use crate::load::{Input, LoadOptions, LoadReport, RejectSink, load};
 use crate::page::Near;
 use crate::query::FeatureQuery;
 use crate::store::{
@@ -169,6 +172,70 @@ impl Store {
         I: IntoIterator<Item = Operation, IntoIter: Send + 'static>,
     {
         self.wait(self.store.apply(head, crate::store::operations(operations)))
+    }
+
+    /// Loads files as one change, and says what became of their rows; see [`load`](mod@crate::load).
+    ///
+    /// ```
+    /// use cabd::load::{Input, LoadOptions};
+    /// let store = cabd::blocking::create("memory:")?;
+    /// store.change_catalog(&cabd::shipped()?)?;
+    /// let file = "fall_name_en,lon,lat\nLong Falls,-75.5,45.4\n";
+    /// let options = LoadOptions {
+    ///     feature_type: Some("waterfalls".to_owned()),
+    ///     ..LoadOptions::default()
+    /// };
+    /// let inputs = vec![Input::new("falls.csv", file.as_bytes())];
+    /// let report = store.load(inputs, options, Box::new(()))?;
+    /// assert_eq!((report.inserted, report.rejected), (1, 0));
+    /// # Ok::<(), cabd::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a fault of a file, with the place, or of the mapping; what
+    /// [`Store::apply`] and the sink answer. The store is then as it was before.
+    pub fn load(
+        &self,
+        inputs: Vec<Input>,
+        options: LoadOptions,
+        rejects: Box<dyn RejectSink + '_>,
+    ) -> Result<LoadReport> {
+        self.wait(load(self.store.as_ref(), inputs, options, rejects))
+    }
+
+    /// Writes the answer to a question in a format, and says how many features it had. Memory does not grow with it.
+    ///
+    /// ```
+    /// use cabd::format::{Format, WriteOptions};
+    /// use cabd::{FeatureQuery, blocking};
+    /// let store = blocking::create("memory:")?;
+    /// store.change_catalog(&cabd::shipped()?)?;
+    /// let mut file = vec![];
+    /// let rows = store.export(
+    ///     &FeatureQuery::of("dams"),
+    ///     Format::GeoJson,
+    ///     &mut file,
+    ///     WriteOptions::default(),
+    /// )?;
+    /// assert_eq!(rows, 0);
+    /// assert!(file.starts_with(b"{\"type\":\"FeatureCollection\""));
+    /// # Ok::<(), cabd::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::query`], and when the sink fails; what was written until then is not a complete file.
+    pub fn export(
+        &self,
+        query: &FeatureQuery,
+        format: Format,
+        out: impl Write + Send,
+        options: WriteOptions,
+    ) -> Result<u64> {
+        self.wait(async {
+            let answer = self.store.features(query).await?;
+            let mut writer = format.writer(&answer.schema, out, options)?;
+            write_features(answer.batches, writer.as_mut()).await
+        })
     }
 
     /// What the store is and what it holds.

@@ -105,8 +105,8 @@ mod open;
 mod shipped;
 
 pub use arrow;
-// SEAM synth
-// pub use cabd_core::synth;
+#[cfg(feature = "synth")]
+pub use cabd_core::synth;
 pub use cabd_core::{
     catalog, error, feature, format, geometry, id, lang, load, memory, page, query, store, time,
     value,

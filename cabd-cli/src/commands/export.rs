@@ -1,7 +1,7 @@
 //! `cabd export`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cabd::format::{Format, Metadata, WriteOptions, write_features};
@@ -49,6 +49,7 @@ impl Export {
     /// Writes the answer to the file.
     pub async fn run(self) -> Result<ExitCode> {
         let format = self.format()?;
+        output::refuse_same("output", &self.output, Path::new(&self.store))?;
         let query = self.ask.query(&self.feature_type)?;
         let store = session::open(&self.store).await?;
         let answer = store.features(&query).await?;
@@ -106,7 +107,7 @@ impl Export {
 }
 
 /// Adds the file to an error that names no place.
-fn place(error: Error, path: &std::path::Path) -> Error {
+fn place(error: Error, path: &Path) -> Error {
     if error.place().is_some() {
         return error;
     }
@@ -137,7 +138,7 @@ enum Sink {
 }
 
 impl Sink {
-    fn open(path: &std::path::Path) -> Result<Self> {
+    fn open(path: &Path) -> Result<Self> {
         let target = Target::open(path)?;
         let is_packed = path
             .extension()

@@ -5,8 +5,17 @@ use crate::support::{Desk, sample};
 /// The sample's dams and waterfalls.
 fn desk() -> Desk {
     let desk = Desk::with_inventory();
-    for (mapping, file) in [("sample-dams", "dams.csv"), ("sample-waterfalls", "waterfalls.csv")] {
-        desk.ok(["load", "inventory.sqlite", "--mapping", mapping, &sample(file)]);
+    for (mapping, file) in [
+        ("sample-dams", "dams.csv"),
+        ("sample-waterfalls", "waterfalls.csv"),
+    ] {
+        desk.ok([
+            "load",
+            "inventory.sqlite",
+            "--mapping",
+            mapping,
+            &sample(file),
+        ]);
     }
     desk
 }
@@ -17,7 +26,11 @@ fn the_table_shows_twenty_rows_the_columns_that_fit_and_what_is_left_out() {
     let done = desk.run(["query", "inventory.sqlite", "dams"]);
     assert_eq!(done.out.lines().count(), 21, "{}", done.out);
     assert!(done.out.starts_with("cabd_id"), "{}", done.out);
-    assert!(done.out.lines().all(|line| line.chars().count() <= 120), "{}", done.out);
+    assert!(
+        done.out.lines().all(|line| line.chars().count() <= 120),
+        "{}",
+        done.out
+    );
     assert!(done.err.contains("20 of 264; use --limit"), "{}", done.err);
     assert!(done.err.contains("more columns"), "{}", done.err);
 }
@@ -26,8 +39,15 @@ fn the_table_shows_twenty_rows_the_columns_that_fit_and_what_is_left_out() {
 fn the_highest_dams_come_first_when_asked_so() {
     let desk = desk();
     let answer = desk.json([
-        "query", "inventory.sqlite", "dams", "--filter", "height_m:gte:150", "--sort=-height_m",
-        "--select", "dam_name_en,height_m", "--json",
+        "query",
+        "inventory.sqlite",
+        "dams",
+        "--filter",
+        "height_m:gte:150",
+        "--sort=-height_m",
+        "--select",
+        "dam_name_en,height_m",
+        "--json",
     ]);
     let heights: Vec<f64> = answer["features"]
         .as_array()
@@ -35,7 +55,10 @@ fn the_highest_dams_come_first_when_asked_so() {
         .iter()
         .map(|dam| dam["height_m"].as_f64().unwrap())
         .collect();
-    assert!(heights.len() > 3 && heights.iter().all(|h| *h >= 150.0), "{heights:?}");
+    assert!(
+        heights.len() > 3 && heights.iter().all(|h| *h >= 150.0),
+        "{heights:?}"
+    );
     assert!(heights.is_sorted_by(|a, b| a >= b), "{heights:?}");
     assert_eq!(answer["type"], "dams");
     assert_eq!(answer["next"], serde_json::Value::Null);
@@ -44,16 +67,36 @@ fn the_highest_dams_come_first_when_asked_so() {
 #[test]
 fn the_nearest_come_first_with_their_distance() {
     let desk = desk();
-    let ask = ["query", "inventory.sqlite", "barriers", "--point", "-71.15,46.89", "--limit", "3"];
+    let ask = [
+        "query",
+        "inventory.sqlite",
+        "barriers",
+        "--point",
+        "-71.15,46.89",
+        "--limit",
+        "3",
+    ];
     let answer = desk.json(ask.into_iter().chain(["--json"]));
     let first = &answer["features"][0];
     assert_eq!(first["name_en"], "Montmorency Falls");
     assert!(first["distance_m"].as_f64().unwrap() < 500.0, "{first}");
     let table = desk.ok(ask);
-    assert!(table.lines().next().unwrap().contains("distance_m"), "{table}");
-    assert!(table.lines().nth(1).unwrap().contains("Montmorency"), "{table}");
+    assert!(
+        table.lines().next().unwrap().contains("distance_m"),
+        "{table}"
+    );
+    assert!(
+        table.lines().nth(1).unwrap().contains("Montmorency"),
+        "{table}"
+    );
     let within = ["--within", "20000", "--count"];
-    assert_eq!(desk.ok(ask.into_iter().chain(within)).trim().parse::<u32>().unwrap(), 1 + 1);
+    assert_eq!(
+        desk.ok(ask.into_iter().chain(within))
+            .trim()
+            .parse::<u32>()
+            .unwrap(),
+        1 + 1
+    );
 }
 
 #[test]
@@ -62,7 +105,13 @@ fn pages_by_cursor_give_every_feature_once() {
     let mut names = vec![];
     let mut cursor: Option<String> = None;
     loop {
-        let mut ask = vec!["query", "inventory.sqlite", "waterfalls", "--sort", "fall_name_en"];
+        let mut ask = vec![
+            "query",
+            "inventory.sqlite",
+            "waterfalls",
+            "--sort",
+            "fall_name_en",
+        ];
         ask.extend(["--select", "fall_name_en", "--limit", "50", "--json"]);
         if let Some(cursor) = &cursor {
             ask.extend(["--cursor", cursor]);
@@ -84,17 +133,38 @@ fn pages_by_cursor_give_every_feature_once() {
 fn labels_come_in_french_when_asked_for() {
     let desk = desk();
     let name = "like:daniel-johnson";
-    let ask = ["query", "inventory.sqlite", "dams", "--namefilter", name, "--lang", "fr"];
-    let answer = desk.json(ask.into_iter().chain(["--select", "dam_name_fr,dam_use", "--json"]));
+    let ask = [
+        "query",
+        "inventory.sqlite",
+        "dams",
+        "--namefilter",
+        name,
+        "--lang",
+        "fr",
+    ];
+    let answer = desk.json(
+        ask.into_iter()
+            .chain(["--select", "dam_name_fr,dam_use", "--json"]),
+    );
     assert_eq!(answer["features"][0]["dam_use"], "Hydroélectricité");
     let table = desk.ok(ask);
-    assert!(table.contains("dam_name_fr") && !table.contains("dam_name_en"), "{table}");
+    assert!(
+        table.contains("dam_name_fr") && !table.contains("dam_name_en"),
+        "{table}"
+    );
 }
 
 #[test]
 fn a_count_is_a_bare_number_or_the_same_shape_of_json() {
     let desk = desk();
-    let ask = ["query", "inventory.sqlite", "barriers", "--types", "waterfalls", "--count"];
+    let ask = [
+        "query",
+        "inventory.sqlite",
+        "barriers",
+        "--types",
+        "waterfalls",
+        "--count",
+    ];
     assert_eq!(desk.ok(ask), "120\n");
     let answer = desk.json(ask.into_iter().chain(["--json"]));
     assert_eq!(answer["count"], 120);
@@ -104,12 +174,26 @@ fn a_count_is_a_bare_number_or_the_same_shape_of_json() {
 #[test]
 fn every_attribute_and_the_geometry_are_in_the_json() {
     let desk = desk();
-    let answer = desk.json(["query", "inventory.sqlite", "dams", "--limit", "1", "--json"]);
+    let answer = desk.json([
+        "query",
+        "inventory.sqlite",
+        "dams",
+        "--limit",
+        "1",
+        "--json",
+    ]);
     let dam = answer["features"][0].as_object().unwrap();
     assert_eq!(dam["geometry"]["type"], "Point");
     assert!(dam.len() > 100, "{}", dam.len());
     assert!(answer["next"].is_string());
-    let alone = ["query", "inventory.sqlite", "dams", "--json", "--id", dam["cabd_id"].as_str().unwrap()];
+    let alone = [
+        "query",
+        "inventory.sqlite",
+        "dams",
+        "--json",
+        "--id",
+        dam["cabd_id"].as_str().unwrap(),
+    ];
     assert_eq!(desk.json(alone)["features"][0], answer["features"][0]);
 }
 

@@ -12,7 +12,10 @@ const ROWS: usize = 200_000;
 fn write_rows(desk: &Desk) {
     let mut text = "ref,dam_name_en,height_m,lon,lat\n".to_owned();
     for i in 0..ROWS {
-        let (x, y) = (-80.0 + (i % 1000) as f64 / 500.0, 45.0 + (i / 1000) as f64 / 500.0);
+        let (x, y) = (
+            -80.0 + (i % 1000) as f64 / 500.0,
+            45.0 + (i / 1000) as f64 / 500.0,
+        );
         writeln!(text, "{i},Dam {i},{},{x},{y}", i % 60).unwrap();
     }
     desk.write("many.csv", text);
@@ -33,15 +36,23 @@ fn begin_to_load(desk: &Desk, store: &str) -> Child {
 fn wait_until_written(desk: &Desk, child: &mut Child) {
     let size = || {
         let names = desk.files();
-        let inside = names.iter().filter(|name| name.starts_with("inventory.sqlite"));
+        let inside = names
+            .iter()
+            .filter(|name| name.starts_with("inventory.sqlite"));
         inside
             .map(|name| std::fs::metadata(desk.path(name)).map_or(0, |m| m.len()))
             .sum::<u64>()
     };
     let (before, begun) = (size(), Instant::now());
     while size() < before + 1_000_000 {
-        assert!(child.try_wait().unwrap().is_none(), "the load ended before it could be killed");
-        assert!(begun.elapsed() < Duration::from_secs(120), "the load writes nothing");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the load ended before it could be killed"
+        );
+        assert!(
+            begun.elapsed() < Duration::from_secs(120),
+            "the load writes nothing"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -77,14 +88,19 @@ fn ctrl_c_ends_a_load_and_the_file_is_as_it_was() {
 
 #[test]
 fn a_load_into_postgis_killed_in_the_middle_leaves_the_database_as_it_was() {
-    let Some(database) = Database::new() else { return };
+    let Some(database) = Database::new() else {
+        return;
+    };
     let desk = Desk::new();
     desk.ok(["init", &database.url]);
     write_rows(&desk);
     let mut before = desk.json(["info", &database.url, "--json"]);
     let mut child = begin_to_load(&desk, &database.url);
     std::thread::sleep(Duration::from_millis(1500));
-    assert!(child.try_wait().unwrap().is_none(), "the load ended before it could be killed");
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "the load ended before it could be killed"
+    );
     child.kill().unwrap();
     child.wait().unwrap();
     let mut after = desk.json(["info", &database.url, "--json"]);

@@ -7,8 +7,14 @@ use crate::support::{Desk, root};
 /// Mapping and file, in the order in which they are loaded: of the crossings, older files first.
 const SETS: &[(&str, &str)] = &[
     ("dams-bc", "dams-bc/dams_bc.geojson"),
-    ("waterfalls-bc-fiss", "waterfalls-bc-fiss/fiss_obstacles.csv.gz"),
-    ("crossings-pscis-2022-all", "crossings-pscis/peace_2022_pscis_all.csv"),
+    (
+        "waterfalls-bc-fiss",
+        "waterfalls-bc-fiss/fiss_obstacles.csv.gz",
+    ),
+    (
+        "crossings-pscis-2022-all",
+        "crossings-pscis/peace_2022_pscis_all.csv",
+    ),
     ("crossings-pscis-2023", "crossings-pscis/skeena_2023.csv"),
     ("crossings-pscis-2023", "crossings-pscis/nechako_2023.csv"),
     ("crossings-pscis-2024", "crossings-pscis/skeena_2024.csv"),
@@ -35,19 +41,35 @@ fn every_real_set_loads_and_a_second_load_changes_nothing() {
     for (mapping, file) in SETS {
         let path = folder.join(file);
         let path = path.to_str().unwrap();
-        let load = ["load", "inventory.sqlite", "--mapping", mapping, "--rejects", "rejected.csv", "--json", path];
+        let load = [
+            "load",
+            "inventory.sqlite",
+            "--mapping",
+            mapping,
+            "--rejects",
+            "rejected.csv",
+            "--json",
+            path,
+        ];
         let first = desk.json(load);
         let number = |report: &serde_json::Value, key: &str| report[key].as_u64().unwrap();
         let written = number(&first, "inserted") + number(&first, "updated");
         assert!(written > 0, "{file}: {first}");
         let second = desk.json(load);
         assert_eq!(number(&second, "inserted"), 0, "{file}: {second}");
-        assert_eq!(number(&second, "rejected"), number(&first, "rejected"), "{file}");
+        assert_eq!(
+            number(&second, "rejected"),
+            number(&first, "rejected"),
+            "{file}"
+        );
     }
     assert!(desk.count("inventory.sqlite", "dams") > 2800);
     assert!(desk.count("inventory.sqlite", "waterfalls") > 2200);
     assert!(desk.count("inventory.sqlite", "stream_crossings") > 150);
     assert!(desk.ok(["doctor", "inventory.sqlite"]).contains("healthy"));
     let info = desk.ok(["info", "inventory.sqlite"]);
-    assert!(info.contains("Open Government Licence - British Columbia"), "{info}");
+    assert!(
+        info.contains("Open Government Licence - British Columbia"),
+        "{info}"
+    );
 }

@@ -20,8 +20,8 @@ impl Catalog {
     /// This catalogue's declarations with the manifest's added, and the steps in words.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for the first problem [`check`] finds in the result;
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a change that would drop, narrow or move a value.
+    /// [`ErrorKind::Invalid`] for the first problem [`check`] finds in the result;
+    /// [`ErrorKind::Unsupported`] for a change that would drop, narrow or move a value.
     pub fn merged(&self, manifest: &Manifest) -> Result<(Manifest, CatalogPlan)> {
         let mut steps = vec![];
         let mut out = self.to_manifest();

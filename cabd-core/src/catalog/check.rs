@@ -341,17 +341,16 @@ impl<'a> Checker<'a> {
                     Error::invalid("unknown code list").field("codes").value(l),
                 ),
                 Some(list) => {
-                    let fits = match (&a.data_type, &list.key_type) {
+                    let fits = matches!(
+                        (&a.data_type, &list.key_type),
                         (
                             DataType::Integer | DataType::Array(crate::value::ElementType::Integer),
-                            DataType::Integer,
-                        ) => true,
-                        (
+                            DataType::Integer
+                        ) | (
                             DataType::Text(_) | DataType::Array(crate::value::ElementType::Text),
-                            DataType::Text(_),
-                        ) => true,
-                        _ => false,
-                    };
+                            DataType::Text(_)
+                        )
+                    );
                     if !fits {
                         self.report(
                             place,
@@ -403,7 +402,8 @@ impl<'a> Checker<'a> {
                     Error::invalid("values_of names no link").value(&l.link),
                 ),
                 Some(link) => {
-                    if let Some(f) = l.filter.keys().find(|f| !link.flags.contains(f)) {
+                    let unknown = l.filter.keys().find(|f| !link.flags.contains(f));
+                    if let Some(f) = unknown {
                         self.report(
                             place,
                             Error::invalid("values_of filters by a flag the link does not have")
@@ -413,11 +413,9 @@ impl<'a> Checker<'a> {
                 }
             },
             Origin::Present(column) => {
-                if !ft
-                    .geometry
-                    .as_ref()
-                    .is_some_and(|g| g.columns().contains(&column))
-                {
+                let rule = ft.geometry.as_ref();
+                let known = rule.is_some_and(|g| g.columns().contains(&column));
+                if !known {
                     self.report(
                         place,
                         Error::invalid("present names no geometry column").value(column),

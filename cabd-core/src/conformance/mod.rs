@@ -9,7 +9,8 @@
 //! use cabd_core::memory::MemoryStore;
 //!
 //! fn run(case: impl Future<Output = ()>) {
-//!     futures::executor::block_on(case);
+//!     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//!     runtime.block_on(case);
 //! }
 //!
 //! /// An empty store, and what keeps it alive until the case ends (a temporary folder, a database).
@@ -30,13 +31,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod cases;
+pub mod faults;
+pub mod random;
 pub mod world;
 
 use futures::future::BoxFuture;
 
 pub use cases::{
-    arrow, audit, bad_input, capabilities, catalogue, concurrency, filters, labels, paging, parts,
-    queries, space, supers, writing,
+    arrow, audit, bad_input, capabilities, catalogue, concurrency, filters, labels, names, paging,
+    parts, queries, space, supers, values, writing,
 };
 
 use crate::store::Store;

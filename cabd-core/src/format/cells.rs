@@ -70,9 +70,7 @@ impl<'a> Cells<'a> {
             Self::Instant(a) => a.is_null(row),
             Self::Wkb(a) => a.is_null(row),
             Self::List(a, _) => a.is_null(row),
-            Self::Label(keys, labels) => {
-                keys.is_null(row) || label(keys, labels, row).is_none()
-            }
+            Self::Label(keys, labels) => keys.is_null(row) || label(keys, labels, row).is_none(),
         }
     }
 }
@@ -147,8 +145,14 @@ mod tests {
 
     #[test]
     fn a_path_gets_the_root_and_an_address_stays() {
-        assert_eq!(absolute(Some("https://h/api/"), "/features/1"), "https://h/api/features/1");
-        assert_eq!(absolute(Some("https://h"), "http://other/x"), "http://other/x");
+        assert_eq!(
+            absolute(Some("https://h/api/"), "/features/1"),
+            "https://h/api/features/1"
+        );
+        assert_eq!(
+            absolute(Some("https://h"), "http://other/x"),
+            "http://other/x"
+        );
         assert_eq!(absolute(None, "features/1"), "features/1");
     }
 }

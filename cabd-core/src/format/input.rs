@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read};
 use crate::error::{Error, Result};
 
 /// Where foreign bytes come from.
-pub type Input = Box<dyn Read + Send>;
+pub type ByteSource = Box<dyn Read + Send>;
 
 /// The encoding of a text file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ const CHUNK: usize = 32 * 1024;
 /// assert_eq!(text, "Québec");
 /// # Ok::<(), cabd_core::Error>(())
 /// ```
-pub fn open_text(mut input: Input, encoding: TextEncoding) -> Result<Input> {
+pub fn open_text(mut input: ByteSource, encoding: TextEncoding) -> Result<ByteSource> {
     let mut head = magic(&mut input)?;
     if head.starts_with(&[0x1F, 0x8B]) {
         let packed = io::Cursor::new(head).chain(input);
@@ -44,8 +44,9 @@ pub fn open_text(mut input: Input, encoding: TextEncoding) -> Result<Input> {
         head = magic(&mut input)?;
     }
     if head.starts_with(b"PK\x03\x04") {
-        return Err(Error::invalid("the file is a zip archive")
-            .hint("unpack it and name the file inside"));
+        return Err(
+            Error::invalid("the file is a zip archive").hint("unpack it and name the file inside")
+        );
     }
     if head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) {
         return Err(Error::invalid("the file is UTF-16").hint("save it as UTF-8"));
@@ -61,7 +62,7 @@ pub fn open_text(mut input: Input, encoding: TextEncoding) -> Result<Input> {
     })
 }
 
-fn magic(input: &mut Input) -> io::Result<Vec<u8>> {
+fn magic(input: &mut ByteSource) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(MOST_MAGIC);
     input.take(MOST_MAGIC as u64).read_to_end(&mut head)?;
     Ok(head)
@@ -140,7 +141,10 @@ mod tests {
     #[test]
     fn latin_1_longer_than_a_chunk_is_decoded() {
         let bytes = vec![0xE9; CHUNK + 10];
-        assert_eq!(text_of(bytes, TextEncoding::Latin1).unwrap(), "é".repeat(CHUNK + 10));
+        assert_eq!(
+            text_of(bytes, TextEncoding::Latin1).unwrap(),
+            "é".repeat(CHUNK + 10)
+        );
     }
 
     #[test]

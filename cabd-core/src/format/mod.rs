@@ -19,7 +19,7 @@ use std::str::FromStr;
 use arrow::datatypes::SchemaRef;
 use futures::{Stream, StreamExt};
 
-pub use input::{Input, TextEncoding, open_text};
+pub use input::{ByteSource, TextEncoding, open_text};
 pub use rows::{Columns, MAX_RECORD_BYTES, RawValue, ReadOptions, RowFault, RowReader, SourceRow};
 
 use crate::error::{Error, Result};
@@ -151,7 +151,7 @@ impl Format {
     /// use cabd_core::FeatureQuery;
     /// use cabd_core::format::{Format, WriteOptions, write_features};
     /// # use cabd_core::{memory::MemoryStore, store::{CatalogStore, FeatureStore}, catalog::Manifest};
-    /// # let toml = "[type]\nid='sites'\n[geometry]\nkind='point'\n[[attributes]]\nid='cabd_id'\ntype='uuid'\n";
+    /// # let toml = "[type]\nid='sites'\nname.en='Sites'\n[geometry]\nkind='point'\n[[attributes]]\nid='cabd_id'\ntype='uuid'\nname.en='Identifier'\n[[attributes]]\nid='geometry'\ntype='geometry(point)'\nname.en='Place'\n";
     /// # futures::FutureExt::now_or_never(async {
     /// # let store = MemoryStore::new();
     /// # store.change_catalog(&Manifest::from_toml("t", toml)?).await?;
@@ -162,7 +162,7 @@ impl Format {
     /// drop(writer);
     /// assert_eq!((rows, out.as_slice()), (0, b"cabd_id,Geometry (WKT)\r\n".as_slice()));
     /// # Ok::<(), cabd_core::Error>(())
-    /// # }).unwrap();
+    /// # }).unwrap().unwrap();
     /// ```
     pub fn writer<'a>(
         self,
@@ -192,7 +192,7 @@ impl Format {
     /// assert_eq!((row.line, row.get(reader.columns(), "name")), (2, &RawValue::from("Mill Dam")));
     /// # Ok::<(), cabd_core::Error>(())
     /// ```
-    pub fn reader(self, input: Input, options: ReadOptions) -> Result<Box<dyn RowReader>> {
+    pub fn reader(self, input: ByteSource, options: ReadOptions) -> Result<Box<dyn RowReader>> {
         Ok(match self {
             Self::GeoJson | Self::GeoJsonSeq => {
                 Box::new(geojson::GeoJsonReader::new(input, options)?)

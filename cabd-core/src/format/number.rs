@@ -24,16 +24,21 @@ pub(super) fn push_date(out: &mut Vec<u8>, days: i32) {
     let z = i64::from(days) + 719_468;
     let era = z.div_euclid(146_097);
     let of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    if let (Ok(y @ 0..=9999), Ok(m), Ok(d)) =
-        (u32::try_from(year), u32::try_from(month), u32::try_from(day))
-    {
+    if let (Ok(y @ 0..=9999), Ok(m), Ok(d)) = (
+        u32::try_from(year),
+        u32::try_from(month),
+        u32::try_from(day),
+    ) {
         push_two(out, y / 100);
         push_two(out, y % 100);
         out.push(b'-');

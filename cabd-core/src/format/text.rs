@@ -127,7 +127,9 @@ impl<'a> Walk<'a> {
             1 => self.line(out, head, None),
             2 => {
                 let rings = self.u32(head.little)?;
-                self.list(out, rings, |walk, out, n| walk.line(out, head, Some(n == 0)))
+                self.list(out, rings, |walk, out, n| {
+                    walk.line(out, head, Some(n == 0))
+                })
             }
             COLLECTION => {
                 let members = self.u32(head.little)?;
@@ -198,15 +200,27 @@ impl<'a> Walk<'a> {
     }
 
     fn open_position(&self, out: &mut Vec<u8>) {
-        out.push(if self.style == Style::GeoJson { b'[' } else { b'(' });
+        out.push(if self.style == Style::GeoJson {
+            b'['
+        } else {
+            b'('
+        });
     }
 
     fn close_position(&self, out: &mut Vec<u8>) {
-        out.push(if self.style == Style::GeoJson { b']' } else { b')' });
+        out.push(if self.style == Style::GeoJson {
+            b']'
+        } else {
+            b')'
+        });
     }
 
     fn position(&self, out: &mut Vec<u8>, head: Head, bytes: &[u8]) -> Result<(), NoText> {
-        let between = if self.style == Style::GeoJson { b',' } else { b' ' };
+        let between = if self.style == Style::GeoJson {
+            b','
+        } else {
+            b' '
+        };
         let shown = if head.has_z { 3 } else { 2 };
         for (i, chunk) in bytes.chunks_exact(8).take(shown).enumerate() {
             let v = double(chunk, head.little);
@@ -296,9 +310,18 @@ mod tests {
     fn a_position_that_is_not_finite_gives_no_text_and_damage_is_told_apart() {
         let mut out = b"before".to_vec();
         let nan = Geometry::point(f64::NAN, 1.0).to_wkb();
-        assert_eq!(push_geometry(&mut out, &nan, Style::GeoJson), Err(NoText::NoPosition));
-        assert_eq!(push_geometry(&mut out, &[1, 9, 0], Style::Wkt), Err(NoText::Damaged));
-        assert_eq!(push_geometry(&mut out, &[1, 3, 0, 0, 0, 255, 255, 255, 255], Style::Wkt), Err(NoText::Damaged));
+        assert_eq!(
+            push_geometry(&mut out, &nan, Style::GeoJson),
+            Err(NoText::NoPosition)
+        );
+        assert_eq!(
+            push_geometry(&mut out, &[1, 9, 0], Style::Wkt),
+            Err(NoText::Damaged)
+        );
+        assert_eq!(
+            push_geometry(&mut out, &[1, 3, 0, 0, 0, 255, 255, 255, 255], Style::Wkt),
+            Err(NoText::Damaged)
+        );
         assert_eq!(out, b"before");
     }
 

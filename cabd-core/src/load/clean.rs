@@ -44,7 +44,10 @@ fn without_tags(text: &str) -> String {
         match tag.find('>').filter(|_| starts) {
             Some(end) => {
                 let name = tag[1..end].trim_start_matches('/').to_ascii_lowercase();
-                if ["br", "p", "div", "li", "tr", "td"].iter().any(|t| name.starts_with(t)) {
+                if ["br", "p", "div", "li", "tr", "td"]
+                    .iter()
+                    .any(|t| name.starts_with(t))
+                {
                     out.push(' ');
                 }
                 rest = &tag[end + 1..];
@@ -132,8 +135,16 @@ pub(super) fn lenient_number(text: &str) -> Option<f64> {
         _ => from,
     };
     let bytes = text.get(from..)?.as_bytes();
-    let mut end = bytes.iter().take_while(|b| matches!(b, b'-' | b'+')).count();
-    let digits = |at: usize| bytes[at..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut end = bytes
+        .iter()
+        .take_while(|b| matches!(b, b'-' | b'+'))
+        .count();
+    let digits = |at: usize| {
+        bytes[at..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count()
+    };
     end += digits(end);
     if bytes.get(end) == Some(&b'.') {
         end += 1 + digits(end + 1);
@@ -150,7 +161,10 @@ pub(super) fn lenient_number(text: &str) -> Option<f64> {
     {
         return None;
     }
-    text.get(from..from + end)?.parse().ok().filter(|v: &f64| v.is_finite())
+    text.get(from..from + end)?
+        .parse()
+        .ok()
+        .filter(|v: &f64| v.is_finite())
 }
 
 #[cfg(test)]
@@ -160,12 +174,24 @@ mod tests {
     #[test]
     fn each_step_does_what_its_name_says() {
         for (step, dirty, expected) in [
-            (Clean::HtmlEntities, "Smith &amp; Sons &eacute;", "Smith & Sons é"),
+            (
+                Clean::HtmlEntities,
+                "Smith &amp; Sons &eacute;",
+                "Smith & Sons é",
+            ),
             (Clean::HtmlTags, "a<br/>b <b>c</b> < 5 m", "a b c < 5 m"),
             (Clean::Spaces, "a \t b\u{a0}\n c", "a b c"),
-            (Clean::TitleCase, "ST. MARY'S LAKE-EAST DAM NO. II (O'BRIEN)", "St. Mary's Lake-East Dam No. II (O'Brien)"),
+            (
+                Clean::TitleCase,
+                "ST. MARY'S LAKE-EAST DAM NO. II (O'BRIEN)",
+                "St. Mary's Lake-East Dam No. II (O'Brien)",
+            ),
             (Clean::TitleCase, "McGregor DAM", "McGregor DAM"),
-            (Clean::TitleCase, "BARRAGE DE L'ÎLE-D'ÉTÉ", "Barrage De L'Île-D'Été"),
+            (
+                Clean::TitleCase,
+                "BARRAGE DE L'ÎLE-D'ÉTÉ",
+                "Barrage De L'Île-D'Été",
+            ),
             (Clean::LowerCase, "BC", "bc"),
             (Clean::Mojibake, "BÃ©cancour", "Bécancour"),
             (Clean::Mojibake, "Bécancour", "Bécancour"),

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::clean::{clean, lenient_number};
 use super::mapping::{FieldRule, Unknown};
@@ -10,6 +9,9 @@ use crate::catalog::{Catalog, CodeList, Relation, Table};
 use crate::error::{Error, Result};
 use crate::format::{RawValue, SourceRow};
 use crate::value::{DataType, Value, fold_name};
+
+/// Longest value repeated in a report, in characters.
+const SHOWN_VALUE: usize = 200;
 
 /// Why a row is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +23,14 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(field: &str, value: impl ToString, reason: impl Into<String>) -> Self {
+        let mut value = value.to_string();
+        if let Some((end, _)) = value.char_indices().nth(SHOWN_VALUE) {
+            value.truncate(end);
+            value.push('…');
+        }
         Self {
             field: field.to_owned(),
-            value: value.to_string(),
+            value,
             reason: reason.into(),
         }
     }
@@ -52,7 +59,6 @@ pub(super) struct Rule {
     pub(super) column: usize,
     constant: Option<Value>,
     data_type: DataType,
-    list: Option<Arc<CodeList>>,
     words: HashMap<String, Value>,
     numbers: Vec<(f64, Value)>,
     labels: HashMap<String, Value>,
@@ -60,7 +66,7 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// A rule for a column of `table`; an element rule where `element` is set.
+    /// A rule for a column of `table`; words and constants are checked at once.
     pub(super) fn new(
         catalog: &Catalog,
         table: &Table,
@@ -111,7 +117,6 @@ impl Rule {
             column,
             constant: rule.constant.as_ref().map(value_of).transpose()?,
             data_type: c.data_type.clone(),
-            list,
             words,
             numbers,
             labels,
@@ -121,7 +126,10 @@ impl Rule {
 
     /// The first value among the rule's columns that is not blank.
     pub(super) fn raw<'a>(&self, row: &'a SourceRow) -> Option<&'a RawValue> {
-        self.places.iter().map(|p| row.cell(*p)).find(|v| !v.is_blank())
+        self.places
+            .iter()
+            .map(|p| row.cell(*p))
+            .find(|v| !v.is_blank())
     }
 
     /// The value for the column; null where nothing is said.
@@ -231,7 +239,10 @@ impl Rule {
 
     fn word(&self, text: &str) -> Option<&Value> {
         if !self.words.is_empty() {
-            let found = match text.bytes().any(|b| b.is_ascii_uppercase() || !b.is_ascii()) {
+            let found = match text
+                .bytes()
+                .any(|b| b.is_ascii_uppercase() || !b.is_ascii())
+            {
                 true => self.words.get(&text.to_lowercase()),
                 false => self.words.get(text),
             };
@@ -335,12 +346,10 @@ impl Rule {
                 return Ok(Value::Date(date));
             }
         }
-        Err(format!("not a date of the form {}", self.rule.dates.join(" or ")))
-    }
-
-    /// Whether the rule gives codes of a list.
-    pub(super) fn has_codes(&self) -> bool {
-        self.list.is_some()
+        Err(format!(
+            "not a date of the form {}",
+            self.rule.dates.join(" or ")
+        ))
     }
 }
 
@@ -383,5 +392,8 @@ fn labels_of(list: &CodeList) -> HashMap<String, Value> {
             found.entry(label).or_insert(value);
         }
     }
-    found.into_iter().filter_map(|(label, value)| Some((label, value?))).collect()
+    found
+        .into_iter()
+        .filter_map(|(label, value)| Some((label, value?)))
+        .collect()
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::mapper::{Goal, position};
 use super::mapping::{FieldRule, Mapping, PointRule};
-use super::target::Target;
-use crate::catalog::{Catalog, GEOMETRY};
+use super::target::{Target, frames};
+use crate::catalog::{Catalog, GEOMETRY, Origin};
 use crate::error::Result;
 use crate::geometry::SRID;
 
@@ -31,16 +31,18 @@ pub(super) fn nothing(catalog: &Catalog, goal: &Goal) -> Result<Target> {
 }
 
 /// The mapping that the columns of a file make.
-pub(super) fn mapping(
-    catalog: &Catalog,
-    goal: &Goal,
-    columns: &[Arc<str>],
-) -> Result<Mapping> {
+pub(super) fn mapping(catalog: &Catalog, goal: &Goal, columns: &[Arc<str>]) -> Result<Mapping> {
     let found = |name: &str| position(columns, name).map(|at| &*columns[at]);
     let mut mapping = match goal {
         Goal::Type(id) => {
             let ft = catalog.feature_type(id)?;
-            let stored = ft.attributes.iter().filter(|a| a.is_stored() && a.id != GEOMETRY);
+            let stored = ft.attributes.iter().filter(|a| match a.origin() {
+                Origin::Column {
+                    part: Some(part),
+                    column,
+                } => !ft.part(part).is_some_and(|p| frames(p, column)),
+                _ => a.is_stored(),
+            });
             of_columns(stored.filter_map(|a| Some((a.id.as_str(), found(&a.id)?))))
         }
         Goal::Table(_) => {

@@ -82,9 +82,11 @@ impl Mapper {
             && source.name.is_none()
             && source.column.is_none()
         {
-            return Err(Error::invalid("the data source has neither a name nor a column")
-                .at("mapping")
-                .field("source"));
+            return Err(
+                Error::invalid("the data source has neither a name nor a column")
+                    .at("mapping")
+                    .field("source"),
+            );
         }
         let target = if implicit {
             implicit::nothing(&catalog, &goal)?
@@ -122,7 +124,11 @@ impl Mapper {
             None => self.places.push(Place::File(crs)),
         }
         let lower = |values: &Vec<String>| values.iter().map(|v| v.trim().to_lowercase()).collect();
-        self.only = m.only.iter().map(|(c, v)| (Column::new(c), lower(v))).collect();
+        self.only = m
+            .only
+            .iter()
+            .map(|(c, v)| (Column::new(c), lower(v)))
+            .collect();
         self.id = self
             .target
             .id
@@ -141,8 +147,11 @@ impl Mapper {
     /// The one data source of every row, if there is only one.
     pub(super) fn only_source(&mut self) -> Option<usize> {
         let source = self.mapping.source.as_ref()?;
-        match (&source.column, source.name.clone()) {
-            (None, Some(name)) => Some(self.source_of(name)),
+        match (&source.column, &source.name) {
+            (None, Some(name)) => match self.by_name.get(name) {
+                Some(at) => Some(*at),
+                None => Some(self.source_of(name.clone())),
+            },
             _ => None,
         }
     }
@@ -159,6 +168,15 @@ impl Mapper {
     /// Takes the columns of a file as far as they are known. `crs` is what the file declares.
     pub(super) fn bind(&mut self, columns: &Arc<[Arc<str>]>, crs: Option<&str>) -> Result<()> {
         self.columns = columns.clone();
+        if self.implicit {
+            let source = self.mapping.source.take();
+            self.mapping = implicit::mapping(&self.catalog, &self.goal, columns)?;
+            self.mapping.source = source;
+            if let (Some(name), Some(file)) = (crs, &mut self.mapping.point) {
+                file.crs = name.to_owned();
+            }
+            self.target = target(&self.catalog, &self.goal, &self.mapping)?;
+        }
         let declared = match crs {
             Some(name) if self.mapping.point.is_none() => {
                 Some(name.parse::<Crs>().map_err(|e| {
@@ -167,12 +185,6 @@ impl Mapper {
             }
             _ => None,
         };
-        if self.implicit {
-            let source = self.mapping.source.take();
-            self.mapping = implicit::mapping(&self.catalog, &self.goal, columns)?;
-            self.mapping.source = source;
-            self.target = target(&self.catalog, &self.goal, &self.mapping)?;
-        }
         self.prepare(declared)?;
         let find = |name: &str| position(columns, name);
         for rule in self.target.rules_mut() {
@@ -195,7 +207,12 @@ impl Mapper {
             used.extend(place.columns().into_iter().map(str::to_owned));
         }
         used.extend(self.only.iter().map(|(c, _)| c.name.clone()));
-        let columns = self.id.iter().flatten().chain(&self.source_column).chain(&self.source_id);
+        let columns = self
+            .id
+            .iter()
+            .flatten()
+            .chain(&self.source_column)
+            .chain(&self.source_id);
         used.extend(columns.map(|c| c.name.clone()));
         let mut missing: BTreeMap<String, String> = BTreeMap::new();
         for rule in self.target.rules_mut() {
@@ -225,7 +242,11 @@ impl Mapper {
         place: &dyn Fn(u64) -> String,
     ) -> Mapped {
         if let Some(fault) = &row.fault {
-            return Mapped::Rejected(Refusal::new(&fault.field, &fault.value, fault.reason.clone()));
+            return Mapped::Rejected(Refusal::new(
+                &fault.field,
+                &fault.value,
+                fault.reason.clone(),
+            ));
         }
         for (column, wanted) in &self.only {
             let raw = row.cell(column.place.unwrap_or(usize::MAX)).to_string();
@@ -296,9 +317,20 @@ impl Mapper {
         };
         let value = row.cell(column.place.unwrap_or(usize::MAX));
         if value.is_blank() {
-            return Err(Refusal::new(&column.name, "", "the row does not say its data source"));
+            return Err(Refusal::new(
+                &column.name,
+                "",
+                "the row does not say its data source",
+            ));
         }
         let value = value.to_string();
+        if value.contains('\0') {
+            return Err(Refusal::new(
+                &column.name,
+                "",
+                "the text holds a NUL character",
+            ));
+        }
         let name = match &rule.name {
             Some(prefix) => format!("{prefix} / {}", value.trim()),
             None => value.trim().to_owned(),
@@ -328,11 +360,16 @@ impl Mapper {
         }
         if out.is_empty() {
             let names: Vec<&str> = self.source_id.iter().map(|c| c.name.as_str()).collect();
-            let why = "the row has no identifier of its source, so that it could not be found again";
+            let why =
+                "the row has no identifier of its source, so that it could not be found again";
             return Err(Refusal::new(&names.join(", "), "", why));
         }
         if out.contains('\0') {
-            return Err(Refusal::new("source", "", "the identifier holds a NUL character"));
+            return Err(Refusal::new(
+                "source",
+                "",
+                "the identifier holds a NUL character",
+            ));
         }
         Ok(Some(out))
     }
@@ -359,9 +396,16 @@ impl Mapper {
         let Some(kind) = self.target.kind else {
             return Ok(None);
         };
-        if row.geometry.as_ref().is_some_and(|g| g.class_code() >= 1000) {
+        if row
+            .geometry
+            .as_ref()
+            .is_some_and(|g| g.class_code() >= 1000)
+        {
             notes.add(NoteKind::HeightDropped, GEOMETRY, || {
-                ("the third coordinate is left out".to_owned(), place(row.line))
+                (
+                    "the third coordinate is left out".to_owned(),
+                    place(row.line),
+                )
             });
         }
         for way in &self.places {
@@ -422,7 +466,10 @@ fn push_identifier(out: &mut String, raw: &RawValue) {
                 Some((whole, zeros))
                     if !whole.is_empty()
                         && !zeros.is_empty()
-                        && whole.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit())
+                        && whole
+                            .trim_start_matches('-')
+                            .bytes()
+                            .all(|b| b.is_ascii_digit())
                         && zeros.bytes().all(|b| b == b'0') =>
                 {
                     out.push_str(whole);

@@ -110,8 +110,7 @@ impl Place {
                     return Ok(None);
                 }
                 let text = raw.to_string();
-                let refused =
-                    |e: &crate::error::Error| Refusal::of(e, &column.name, text.as_str());
+                let refused = |e: &crate::error::Error| Refusal::of(e, &column.name, text.as_str());
                 let geometry = Geometry::from_wkt(text.trim()).map_err(|e| refused(&e))?;
                 let moved = transformer.geometry(*crs, &geometry);
                 moved.map(Some).map_err(|e| refused(&e))
@@ -130,7 +129,10 @@ impl Place {
                 let (longitude, latitude) = transformer
                     .degrees(crs, east, north)
                     .map_err(|e| Refusal::of(&e, "", format!("{rx} {ry}")))
-                    .map_err(|r| Refusal { field: x.name.clone(), ..r })?;
+                    .map_err(|r| Refusal {
+                        field: x.name.clone(),
+                        ..r
+                    })?;
                 Ok(Some(Geometry::point(longitude, latitude)))
             }
         }
@@ -151,7 +153,9 @@ fn coordinate(column: &str, raw: &RawValue) -> Result<f64, Refusal> {
 
 fn utm_zone(column: &str, raw: &RawValue) -> Result<u8, Refusal> {
     let text = raw.to_string();
-    let digits = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let digits = text
+        .trim()
+        .trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let zone = digits.parse::<f64>().ok().filter(|z| z.fract() == 0.0);
     zone.map(|z| z as u8)
         .filter(|z| super::crs::UTM_ZONES.contains(z))
@@ -180,6 +184,10 @@ pub(super) fn of_class(geometry: Geometry, kind: GeometryKind) -> Result<Geometr
     match checked {
         Ok(Value::Geometry(g)) => Ok(g),
         Ok(_) => Err(Refusal::new(GEOMETRY, "", "no geometry")),
-        Err(e) => Err(Refusal::of(&e, GEOMETRY, e.shown_value().unwrap_or_default())),
+        Err(e) => Err(Refusal::of(
+            &e,
+            GEOMETRY,
+            e.shown_value().unwrap_or_default(),
+        )),
     }
 }

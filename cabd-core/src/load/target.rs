@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::convert::Rule;
 use super::mapping::{FieldRule, Mapping};
-use crate::catalog::{Attribute, Catalog, FeatureType, GEOMETRY, ID, Link, Origin, Part, Relation, Table};
+use crate::catalog::{
+    Attribute, Catalog, FeatureType, GEOMETRY, ID, Link, Origin, Part, Relation, Table,
+};
 use crate::error::{Error, Result};
 use crate::feature::Fields;
 use crate::geometry::GeometryKind;
@@ -50,6 +52,8 @@ pub(super) struct Target {
     pub(super) tracked: Vec<Tracked>,
     /// Names of an attribute source row: identifier, then one for each of `tracked`.
     pub(super) source_fields: Fields,
+    /// Names of a feature source row.
+    pub(super) feature_source_fields: Fields,
     pub(super) kind: Option<GeometryKind>,
 }
 
@@ -58,9 +62,11 @@ impl Target {
     pub(super) fn of_type(catalog: &Catalog, id: &str, mapping: &Mapping) -> Result<Self> {
         let ft = catalog.feature_type(id)?.clone();
         if ft.is_super() {
-            return Err(Error::invalid(format!("{id} is made of other types and holds no rows itself"))
-                .field("type")
-                .hint("name the type that the rows belong to"));
+            return Err(Error::invalid(format!(
+                "{id} is made of other types and holds no rows itself"
+            ))
+            .field("type")
+            .hint("name the type that the rows belong to"));
         }
         let relation = Relation::feature(ft.id());
         let table = catalog.table(&relation)?.clone();
@@ -88,23 +94,38 @@ impl Target {
                     main.push(made(catalog, &table, column, rule)?);
                     track(&mut tracked, attribute, None, main.len() - 1);
                 }
-                Origin::Column { part: Some(part), column } => {
+                Origin::Column {
+                    part: Some(part),
+                    column,
+                } => {
                     let at = part_at(catalog, &ft, &mut parts, part)?;
+                    if frames(&parts[at].part, column) {
+                        return Err(Error::invalid("the load itself gives this value")
+                            .at("mapping")
+                            .field(&rule.to)
+                            .hint("leave it out: one primary row is made for each feature"));
+                    }
                     let rules = &mut parts[at].rules;
                     once(&rules.rules, rule)?;
                     rules.rules.push(made(catalog, &rules.table, column, rule)?);
                     track(&mut tracked, attribute, Some(at), rules.rules.len() - 1);
                 }
                 _ => {
-                    return Err(Error::invalid("the attribute is not stored, so nothing can be loaded into it")
-                        .at("mapping")
-                        .field(&rule.to)
-                        .hint("labels, links and computed attributes follow from stored ones"));
+                    return Err(Error::invalid(
+                        "the attribute is not stored, so nothing can be loaded into it",
+                    )
+                    .at("mapping")
+                    .field(&rule.to)
+                    .hint("labels, links and computed attributes follow from stored ones"));
                 }
             }
         }
         for p in &mut parts {
-            let own = p.rules.rules.iter().map(|r| p.rules.table.columns[r.column].name.clone());
+            let own = p
+                .rules
+                .rules
+                .iter()
+                .map(|r| p.rules.table.columns[r.column].name.clone());
             let part = &p.part;
             let mut fields = vec![part.key.clone(), part.parent.clone()];
             fields.extend(own);
@@ -123,19 +144,30 @@ impl Target {
             .chain(tracked.iter().map(|t| {
                 let rules = t.part.map_or(&main, |p| &parts[p].rules.rules);
                 let to = &rules[t.rule].to;
-                format!("{}_ds", ft.attribute(to).map_or(to.as_str(), |a| a.id.as_str()))
+                format!(
+                    "{}_ds",
+                    ft.attribute(to).map_or(to.as_str(), |a| a.id.as_str())
+                )
             }))
             .collect();
         Ok(Self {
             kind: spatial_kind(&table),
             feature_type: Some(ft),
-            main: TableRules { relation, table, rules: main, fields },
+            main: TableRules {
+                relation,
+                table,
+                rules: main,
+                fields,
+            },
             parts,
             links,
             id,
             wkt,
             tracked,
             source_fields,
+            feature_source_fields: [ID, "datasource_id", "datasource_feature_id"]
+                .map(str::to_owned)
+                .into(),
         })
     }
 
@@ -174,13 +206,19 @@ impl Target {
         Ok(Self {
             kind,
             feature_type: None,
-            main: TableRules { relation, table, rules, fields },
+            main: TableRules {
+                relation,
+                table,
+                rules,
+                fields,
+            },
             parts: vec![],
             links: vec![],
             id: None,
             wkt,
             tracked: vec![],
             source_fields: Arc::new([]),
+            feature_source_fields: Arc::new([]),
         })
     }
 
@@ -190,6 +228,13 @@ impl Target {
         let links = self.links.iter_mut().flat_map(|l| l.rules.rules.iter_mut());
         self.main.rules.iter_mut().chain(parts).chain(links)
     }
+}
+
+/// Whether a part's column ties its rows to features, so that a load gives its values.
+pub(super) fn frames(part: &Part, column: &str) -> bool {
+    [&part.key, &part.parent, &part.primary, &part.order]
+        .into_iter()
+        .any(|c| c == column)
 }
 
 fn spatial_kind(table: &Table) -> Option<GeometryKind> {
@@ -210,7 +255,9 @@ fn made(catalog: &Catalog, table: &Table, column: &str, rule: &FieldRule) -> Res
 
 fn once(rules: &[Rule], rule: &FieldRule) -> Result<()> {
     if rules.iter().any(|r| r.to == rule.to) {
-        return Err(Error::invalid("the mapping sets it twice").field(&rule.to).at("mapping"));
+        return Err(Error::invalid("the mapping sets it twice")
+            .field(&rule.to)
+            .at("mapping"));
     }
     Ok(())
 }
@@ -256,10 +303,12 @@ fn link_rules(
     let relation = Relation::link(ft.id(), &link.id);
     let table = catalog.table(&relation)?.clone();
     if let Some(unknown) = rule.flags.keys().find(|f| !link.flags.contains(f)) {
-        return Err(Error::invalid(format!("the link {} has no such flag", link.id))
-            .field(unknown)
-            .at("mapping")
-            .expected(link.flags.join(", ")));
+        return Err(
+            Error::invalid(format!("the link {} has no such flag", link.id))
+                .field(unknown)
+                .at("mapping")
+                .expected(link.flags.join(", ")),
+        );
     }
     let mut fields = vec![link.parent.clone(), link.target.clone()];
     fields.extend(rule.flags.keys().cloned());

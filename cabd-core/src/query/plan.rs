@@ -75,11 +75,7 @@ impl Expr {
     /// The parts it reads, each once.
     pub fn parts(&self, out: &mut Vec<String>) {
         match self {
-            Expr::Column(Source::Part(p), _, _) => {
-                if !out.contains(p) {
-                    out.push(p.clone());
-                }
-            }
+            Expr::Column(Source::Part(p), _, _) if !out.contains(p) => out.push(p.clone()),
             Expr::CodeIn(e, _) | Expr::Label(e, _, _) => e.parts(out),
             Expr::First(all, _) => all.iter().for_each(|e| e.parts(out)),
             _ => {}

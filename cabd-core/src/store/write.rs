@@ -207,6 +207,13 @@ impl Engine<'_> {
                     .iter()
                     .map(|f| self.catalog.column_of(&table, f))
                     .collect::<Result<_>>()?;
+                if let Some(twice) =
+                    (1..columns.len()).find(|i| columns[..*i].contains(&columns[*i]))
+                {
+                    return Err(Error::invalid("the value is given twice")
+                        .field(&op.fields[twice])
+                        .value(op.values[twice].to_json()));
+                }
                 if pending.shapes.len() >= 16 {
                     pending.shapes.clear();
                 }
@@ -414,10 +421,10 @@ impl Engine<'_> {
                     let set: Vec<(usize, Value)> = named
                         .iter()
                         .copied()
-                        .filter(|c| *c >= table.key)
-                        .filter_map(|c| {
-                            (row[c] != before[c]).then(|| (c, std::mem::take(&mut row[c])))
-                        })
+                        .filter(|c| *c >= table.key && row[*c] != before[*c])
+                        .collect::<Vec<_>>()
+                        .into_iter()
+                        .map(|c| (c, std::mem::take(&mut row[c])))
                         .collect();
                     if let Some((c, _)) = set
                         .iter()

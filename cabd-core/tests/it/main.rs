@@ -1,8 +1,14 @@
 //! Integration tests of cabd-core.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod format;
+mod load;
+#[cfg(feature = "conformance")]
+mod faults;
 #[cfg(feature = "conformance")]
 mod memory;
+#[cfg(feature = "conformance")]
+mod random;
 mod shipped;
 #[cfg(feature = "synth")]
 mod synth;

@@ -131,6 +131,13 @@ fn function(t: &Table) -> String {
     )
 }
 
+/// The trigger functions of a table: name and body.
+pub(crate) fn functions(t: &Table) -> Vec<(String, String)> {
+    let mut all = vec![(trigger_name(t), function(t))];
+    all.extend(effective_body(t).map(|body| (effective_name(t), body)));
+    all
+}
+
 fn define(schema: &str, name: &str, body: &str) -> String {
     // The delimiter must not occur in the body: quoted names could hold any text.
     let mut tag = "$body$".to_owned();
@@ -188,12 +195,30 @@ pub(crate) fn trigger_names(t: &Table) -> Vec<String> {
 
 /// The trigger that keeps the effective geometry equal to the first of its origins, for rows that other programs write.
 pub(crate) fn effective_trigger(t: &Table) -> String {
-    let Some(e) = &t.effective else {
+    let Some(body) = effective_body(t) else {
         return String::new();
     };
+    let name = effective_name(t);
+    format!(
+        "{}CREATE OR REPLACE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW \
+         WHEN (strpos(coalesce(current_setting('cabd.bulk', true), ''), {}) = 0) EXECUTE FUNCTION {}();\n",
+        define(&t.schema, &name, &body),
+        ident(&name),
+        name_of(t),
+        literal(&bulk_entry(t)),
+        qualified(&t.schema, &name),
+    )
+}
+
+fn effective_body(t: &Table) -> Option<String> {
+    let e = t.effective.as_ref()?;
     let column = |i: &usize| ident(&t.columns[*i].name);
     let first = |row: &str| {
-        let all: Vec<String> = e.from.iter().map(|i| format!("{row}.{}", column(i))).collect();
+        let all: Vec<String> = e
+            .from
+            .iter()
+            .map(|i| format!("{row}.{}", column(i)))
+            .collect();
         format!("coalesce({})", all.join(", "))
     };
     let effective = column(&e.column);
@@ -211,7 +236,7 @@ pub(crate) fn effective_trigger(t: &Table) -> String {
             column(i)
         ));
     }
-    let body = format!(
+    Some(format!(
         "BEGIN\n    IF tg_op = 'INSERT' THEN\n        \
          IF {origins} IS NULL THEN\n            new.{last} := new.{effective};\n        \
          ELSE\n            new.{effective} := {origins};\n        END IF;\n    \
@@ -221,15 +246,5 @@ pub(crate) fn effective_trigger(t: &Table) -> String {
          new.{effective} := {origins};\n    END IF;\n    RETURN new;\nEND",
         changed.join(" OR "),
         origins = first("new"),
-    );
-    let name = effective_name(t);
-    format!(
-        "{}CREATE OR REPLACE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW \
-         WHEN (strpos(coalesce(current_setting('cabd.bulk', true), ''), {}) = 0) EXECUTE FUNCTION {}();\n",
-        define(&t.schema, &name, &body),
-        ident(&name),
-        name_of(t),
-        literal(&bulk_entry(t)),
-        qualified(&t.schema, &name),
-    )
+    ))
 }

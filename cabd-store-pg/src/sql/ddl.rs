@@ -39,7 +39,9 @@ pub(crate) fn foreign_keys(t: &Table, catalog: &Catalog) -> Vec<ForeignKey> {
             Some(r @ Relation::Codes(id)) if catalog.list(id).is_some_and(|l| !l.open) => {
                 add(i, r, false);
             }
-            Some(r @ Relation::DataSource) if !matches!(t.relation, Relation::AttributeSource(_)) => {
+            Some(r @ Relation::DataSource)
+                if !matches!(t.relation, Relation::AttributeSource(_)) =>
+            {
                 add(i, r, false);
             }
             _ => {}
@@ -71,7 +73,10 @@ pub(crate) fn indexes(t: &Table) -> Vec<(String, String)> {
         .indexes
         .iter()
         .map(|columns| {
-            let names: Vec<&str> = columns.iter().map(|i| t.columns[*i].name.as_str()).collect();
+            let names: Vec<&str> = columns
+                .iter()
+                .map(|i| t.columns[*i].name.as_str())
+                .collect();
             let mut parts = vec![t.name.as_str()];
             parts.extend(&names);
             let name = derived_name(&parts, "idx");
@@ -114,7 +119,9 @@ fn column_definition(t: &Table, i: usize) -> String {
 
 /// The table with its columns, key and indexes; what exists is widened.
 pub(crate) fn table(t: &Table) -> String {
-    let columns: Vec<String> = (0..t.columns.len()).map(|i| column_definition(t, i)).collect();
+    let columns: Vec<String> = (0..t.columns.len())
+        .map(|i| column_definition(t, i))
+        .collect();
     let added: Vec<String> = columns
         .iter()
         .map(|c| format!("ADD COLUMN IF NOT EXISTS {c}"))
@@ -176,8 +183,15 @@ pub(crate) fn comments(t: &Table, catalog: &Catalog) -> String {
     };
     let mut out = String::new();
     if matches!(t.relation, Relation::Feature(_)) {
-        let text = both(ft.head.description.get(Lang::En), ft.head.description.get(Lang::Fr));
-        out.push_str(&format!("COMMENT ON TABLE {} IS {};\n", name_of(t), literal(&text)));
+        let text = both(
+            ft.head.description.get(Lang::En),
+            ft.head.description.get(Lang::Fr),
+        );
+        out.push_str(&format!(
+            "COMMENT ON TABLE {} IS {};\n",
+            name_of(t),
+            literal(&text)
+        ));
     }
     for c in &t.columns {
         let Some(a) = c.attribute.as_deref().and_then(|a| ft.attribute(a)) else {
@@ -228,8 +242,9 @@ pub(crate) fn staging(ft: &FeatureType) -> String {
 
 /// The view of features that wait for review, one row a feature.
 pub(crate) fn updates_pending(catalog: &Catalog) -> String {
-    let mut all =
-        vec!["SELECT cabd_id FROM cabd.user_feature_updates WHERE status = 'needs_review'".to_owned()];
+    let mut all = vec![
+        "SELECT cabd_id FROM cabd.user_feature_updates WHERE status = 'needs_review'".to_owned(),
+    ];
     for ft in catalog.types() {
         if let Some(name) = staging_name(ft) {
             all.push(format!(

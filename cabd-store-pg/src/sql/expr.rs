@@ -59,7 +59,10 @@ impl<'a> Scope<'a> {
     }
 
     fn kind(&self) -> GeometryKind {
-        self.ft.geometry.as_ref().map_or(GeometryKind::Geometry, |r| r.kind)
+        self.ft
+            .geometry
+            .as_ref()
+            .map_or(GeometryKind::Geometry, |r| r.kind)
     }
 
     fn column(&self, source: &Source, name: &str) -> Result<String> {
@@ -162,7 +165,9 @@ impl<'a> Scope<'a> {
             GeometryKind::Point => g,
             _ => format!("ST_ClosestPoint({g}, ST_SetSRID(ST_MakePoint({lon}, {lat}), {SRID}))"),
         };
-        Ok(format!("cabd.distance_m({lon}, {lat}, ST_X({at}), ST_Y({at}))"))
+        Ok(format!(
+            "cabd.distance_m({lon}, {lat}, ST_X({at}), ST_Y({at}))"
+        ))
     }
 
     /// The box as the spatial index understands it: everything in it, and perhaps a little more.
@@ -185,7 +190,9 @@ impl<'a> Scope<'a> {
             Pred::Compare(e, how, v) => {
                 let (left, t) = self.comparable(sql, e)?;
                 let v = match (v, e.data_type()) {
-                    (Value::Int(i), DataType::Double | DataType::Numeric) => Value::Double(*i as f64),
+                    (Value::Int(i), DataType::Double | DataType::Numeric) => {
+                        Value::Double(*i as f64)
+                    }
                     (v, _) => v.clone(),
                 };
                 let right = sql.value(Param::One(v), t)?;
@@ -229,16 +236,24 @@ impl<'a> Scope<'a> {
                 let left = self.expr(sql, e)?;
                 let right = sql.value(Param::texts(values.iter().cloned()), "text")?;
                 let element = folded(Fold::Lower, "e.v");
-                format!("EXISTS (SELECT 1 FROM unnest({left}) AS e(v) WHERE {element} = ANY({right}))")
+                format!(
+                    "EXISTS (SELECT 1 FROM unnest({left}) AS e(v) WHERE {element} = ANY({right}))"
+                )
             }
             Pred::ArrayTextContains(e, needle) => {
                 let left = self.expr(sql, e)?;
                 let right = sql.value(needle.as_str().into(), "text")?;
                 let element = folded(Fold::Lower, "e.v");
-                format!("EXISTS (SELECT 1 FROM unnest({left}) AS e(v) WHERE strpos({element}, {right}) > 0)")
+                format!(
+                    "EXISTS (SELECT 1 FROM unnest({left}) AS e(v) WHERE strpos({element}, {right}) > 0)"
+                )
             }
             Pred::Intersects(b) => self.intersects(sql, b)?,
-            Pred::NamedBy { schema, table, column } => format!(
+            Pred::NamedBy {
+                schema,
+                table,
+                column,
+            } => format!(
                 "EXISTS (SELECT 1 FROM {} n WHERE n.{} = m.\"cabd_id\")",
                 qualified(schema, table),
                 ident(column)
@@ -281,7 +296,10 @@ impl<'a> Scope<'a> {
                 "{index} AND ST_X({g}) >= {w} AND ST_X({g}) <= {e} AND ST_Y({g}) >= {s} AND ST_Y({g}) <= {n}"
             ));
         }
-        Ok(format!("{index} AND ST_Intersects({g}, {})", envelope(sql, b)?))
+        Ok(format!(
+            "{index} AND ST_Intersects({g}, {})",
+            envelope(sql, b)?
+        ))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rows that describe the catalogue: types, attribute sets, metadata, declarations.
 
-use cabd_core::catalog::{Attribute, Catalog, CodeList, FeatureType, Origin, Table, tables_of};
+use cabd_core::catalog::{Catalog, CodeList, FeatureType, Table, tables_of};
 use cabd_core::error::{Error, Result};
 
 use super::ddl::staging_name;
@@ -22,7 +22,9 @@ pub(crate) fn feature_type(ft: &FeatureType) -> String {
             "NULL".to_owned()
         }
     };
-    let staging = staging_name(ft).map_or("NULL".to_owned(), |n| literal(&format!("{}.{n}", ft.schema())));
+    let staging = staging_name(ft).map_or("NULL".to_owned(), |n| {
+        literal(&format!("{}.{n}", ft.schema()))
+    });
     let photos = match &h.community {
         Some(c) => texts(c.photos.iter().cloned()),
         None => "NULL".to_owned(),
@@ -33,14 +35,25 @@ pub(crate) fn feature_type(ft: &FeatureType) -> String {
         ("name_en", literal(&h.name.en)),
         ("name_fr", literal_or_null(&h.name.fr)),
         ("data_view", literal(&format!("{schema}.{root}"))),
-        ("attribute_source_table", source(ft.has_attribute_source(), "attribute_source")),
-        ("feature_source_table", source(ft.has_feature_source(), "feature_source")),
+        (
+            "attribute_source_table",
+            source(ft.has_attribute_source(), "attribute_source"),
+        ),
+        (
+            "feature_source_table",
+            source(ft.has_feature_source(), "feature_source"),
+        ),
         (
             "default_featurename_field",
-            h.name_attribute.as_deref().map_or("NULL".to_owned(), literal),
+            h.name_attribute
+                .as_deref()
+                .map_or("NULL".to_owned(), literal),
         ),
         ("description", literal_or_null(&h.description.en)),
-        ("data_version", h.data_version.as_deref().map_or("NULL".to_owned(), literal)),
+        (
+            "data_version",
+            h.data_version.as_deref().map_or("NULL".to_owned(), literal),
+        ),
         ("data_table", texts(tables.first().map(|t| t.qualified()))),
         ("community_data_type", staging),
         ("community_data_photo_fields", photos),
@@ -64,18 +77,6 @@ fn upsert(table: &str, key: &[&str], columns: &[(&str, String)]) -> String {
     )
 }
 
-/// `table;value;name;description;geometry` of an attribute with codes, `table;;name;description` of its label.
-pub(crate) fn options_reference(catalog: &Catalog, ft: &FeatureType, a: &Attribute) -> Option<String> {
-    let (list, key) = match a.origin() {
-        Origin::Label(code) => (ft.attribute(code)?.codes.as_deref()?, false),
-        _ => (a.codes.as_deref()?, true),
-    };
-    let list = catalog.list(list)?;
-    let key = if key { list.key.as_str() } else { "" };
-    let geometry = if list.extent.is_some() { ";geometry" } else { "" };
-    Some(format!("{};{key};name;description{geometry}", list.id))
-}
-
 /// A type's rows in `cabd.feature_type_metadata`; rows of attributes that are gone go too.
 pub(crate) fn attributes(catalog: &Catalog, ft: &FeatureType) -> String {
     let (schema, root) = ft.view();
@@ -94,16 +95,28 @@ pub(crate) fn attributes(catalog: &Catalog, ft: &FeatureType) -> String {
             ("include_vector_tile", a.tile.to_string()),
             (
                 "value_options_reference",
-                options_reference(catalog, ft, a).map_or("NULL".to_owned(), |r| literal(&r)),
+                catalog
+                    .value_options(ft, a)
+                    .map_or("NULL".to_owned(), |r| literal(&r)),
             ),
             ("is_name_search", a.name_search.to_string()),
-            ("shape_field_name", a.short.as_deref().map_or("NULL".to_owned(), literal)),
+            (
+                "shape_field_name",
+                a.short.as_deref().map_or("NULL".to_owned(), literal),
+            ),
         ];
         for set in catalog.sets() {
-            let place = a.sets.get(&set.name).map_or("NULL".to_owned(), i32::to_string);
+            let place = a
+                .sets
+                .get(&set.name)
+                .map_or("NULL".to_owned(), i32::to_string);
             columns.push((&set.column, place));
         }
-        out.push_str(&upsert("cabd.feature_type_metadata", &["view_name", "field_name"], &columns));
+        out.push_str(&upsert(
+            "cabd.feature_type_metadata",
+            &["view_name", "field_name"],
+            &columns,
+        ));
     }
     out.push_str(&format!(
         "DELETE FROM cabd.feature_type_metadata WHERE view_name = {} AND field_name <> ALL ({});\n",
@@ -125,7 +138,10 @@ pub(crate) fn sets(catalog: &Catalog) -> String {
                 upsert(
                     "cabd.attribute_set",
                     &["name"],
-                    &[("name", literal(&s.name)), ("ft_metadata_col", literal(&s.column))]
+                    &[
+                        ("name", literal(&s.name)),
+                        ("ft_metadata_col", literal(&s.column))
+                    ]
                 )
             )
         })
@@ -146,7 +162,11 @@ pub(crate) fn declarations(catalog: &Catalog) -> Result<String> {
         all.push(("list", l.id.clone(), json(serde_json::to_string(&bare))?));
     }
     for t in catalog.types() {
-        all.push(("type", t.id().to_owned(), json(serde_json::to_string(&**t))?));
+        all.push((
+            "type",
+            t.id().to_owned(),
+            json(serde_json::to_string(&**t))?,
+        ));
     }
     Ok(all
         .into_iter()
@@ -175,7 +195,11 @@ pub(crate) fn codes(list: &CodeList) -> String {
         "c.description_en".to_owned(),
         "c.description_fr".to_owned(),
     ];
-    columns.extend(list.columns.iter().map(|x| format!("c.{}::text", ident(&x.id))));
+    columns.extend(
+        list.columns
+            .iter()
+            .map(|x| format!("c.{}::text", ident(&x.id))),
+    );
     format!(
         "SELECT {} FROM {} c ORDER BY c.{}",
         columns.join(", "),
@@ -186,7 +210,10 @@ pub(crate) fn codes(list: &CodeList) -> String {
 
 /// Adds codes, or brings their texts up to date; `rows` holds literals in the order of the list's columns.
 pub(crate) fn put_codes(t: &Table, columns: usize, rows: &[Vec<String>]) -> String {
-    let names: Vec<&str> = t.columns[..columns].iter().map(|c| c.name.as_str()).collect();
+    let names: Vec<&str> = t.columns[..columns]
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
     let values: Vec<String> = rows.iter().map(|r| format!("({})", r.join(", "))).collect();
     let set: Vec<String> = names[1..]
         .iter()

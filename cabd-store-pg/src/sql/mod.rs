@@ -2,6 +2,7 @@
 //! [`literal`] where the server takes no parameters.
 
 pub(crate) mod audit;
+pub(crate) mod check;
 pub(crate) mod ddl;
 pub(crate) mod expr;
 pub(crate) mod metadata;
@@ -64,9 +65,9 @@ pub(crate) fn derived_name(parts: &[&str], ending: &str) -> String {
     if full.len() <= MAX_NAME {
         return full;
     }
-    let hash = full
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash = full.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
     let hash = hash & 0xFFFF_FFFF;
     let room = MAX_NAME - ending.len() - 10;
     let cut: String = full.chars().take(room).collect();
@@ -97,7 +98,11 @@ impl Sql {
 
     /// A value of type `t`, or an array of them where it is [`Param::Many`].
     pub(crate) fn value(&mut self, param: Param, t: &str) -> Result<String> {
-        let array = if matches!(param, Param::Many(..)) { "[]" } else { "" };
+        let array = if matches!(param, Param::Many(..)) {
+            "[]"
+        } else {
+            ""
+        };
         if !self.literals {
             self.params.push(param);
             return Ok(format!("${}::{t}{array}", self.params.len()));
@@ -138,7 +143,10 @@ mod tests {
     #[test]
     fn a_derived_name_fits_and_stays_different() {
         let long = "x".repeat(60);
-        let (a, b) = (derived_name(&[&long, "a"], "idx"), derived_name(&[&long, "b"], "idx"));
+        let (a, b) = (
+            derived_name(&[&long, "a"], "idx"),
+            derived_name(&[&long, "b"], "idx"),
+        );
         assert!(a.len() <= MAX_NAME && b.len() <= MAX_NAME);
         assert_ne!(a, b);
     }

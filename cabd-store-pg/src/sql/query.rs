@@ -59,12 +59,7 @@ fn condition(
     })
 }
 
-fn branch(
-    sql: &mut Sql,
-    plan: &Plan,
-    branch: &Branch,
-    within: Option<Within>,
-) -> Result<String> {
+fn branch(sql: &mut Sql, plan: &Plan, branch: &Branch, within: Option<Within>) -> Result<String> {
     let scope = Scope::of(branch)?;
     let columns: Vec<String> = branch
         .select
@@ -75,7 +70,11 @@ fn branch(
             let text = matches!(t, DataType::Text(_) | DataType::Url);
             let by_code_point = text && plan.order.iter().any(|s| s.column == i);
             let collate = if by_code_point { " COLLATE \"C\"" } else { "" };
-            Ok(format!("({})::{}{collate} AS c{i}", scope.expr(sql, e)?, value_type(t)))
+            Ok(format!(
+                "({})::{}{collate} AS c{i}",
+                scope.expr(sql, e)?,
+                value_type(t)
+            ))
         })
         .collect::<Result<_>>()?;
     Ok(format!(
@@ -93,7 +92,13 @@ fn order(plan: &Plan) -> String {
     let keys: Vec<String> = plan
         .order
         .iter()
-        .map(|s| format!("c{}{} NULLS LAST", s.column, if s.descending { " DESC" } else { "" }))
+        .map(|s| {
+            format!(
+                "c{}{} NULLS LAST",
+                s.column,
+                if s.descending { " DESC" } else { "" }
+            )
+        })
         .collect();
     format!(" ORDER BY {}", keys.join(", "))
 }
@@ -132,7 +137,12 @@ pub(crate) fn features(plan: &Plan, within: Option<Within>) -> Result<Query> {
             };
             let all: Vec<String> = many
                 .iter()
-                .map(|b| Ok(format!("({}{inner_cut})", branch(&mut sql, plan, b, within)?)))
+                .map(|b| {
+                    Ok(format!(
+                        "({}{inner_cut})",
+                        branch(&mut sql, plan, b, within)?
+                    ))
+                })
                 .collect::<Result<_>>()?;
             format!(
                 "SELECT * FROM ({}) u{order}{}",

@@ -42,7 +42,10 @@ fn keys(t: &Table) -> String {
 }
 
 fn key_names(t: &Table) -> String {
-    (0..t.key).map(|i| format!("k{i}")).collect::<Vec<_>>().join(", ")
+    (0..t.key)
+        .map(|i| format!("k{i}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn same_key(t: &Table) -> String {
@@ -58,7 +61,10 @@ fn same_key(t: &Table) -> String {
 pub(crate) fn key_params(t: &Table, rows: &[Row]) -> Result<Vec<Param>> {
     (0..t.key)
         .map(|i| {
-            column_param(&t.columns[i], rows.iter().map(|r| r.get(i).unwrap_or(&Value::Null)))
+            column_param(
+                &t.columns[i],
+                rows.iter().map(|r| r.get(i).unwrap_or(&Value::Null)),
+            )
         })
         .collect()
 }
@@ -156,6 +162,24 @@ pub(crate) fn update(t: &Table, set: &[usize], rows: &[(&Row, Vec<&Value>)]) -> 
     })
 }
 
+/// One of the keys that a row of another table names in one of its columns.
+pub(crate) fn naming(t: &Table, keys: &[Row], other: &Table, columns: &[usize]) -> Result<Query> {
+    let tests = columns
+        .iter()
+        .map(|c| Ok(format!("o.{} = k.k0", ident(&column_at(other, *c)?.name))))
+        .collect::<Result<Vec<_>>>()?;
+    let key = &t.columns[0];
+    Ok(Query {
+        text: format!(
+            "SELECT k.k0 FROM unnest($1::{}[]) AS k(k0) WHERE EXISTS (SELECT 1 FROM {} o WHERE {}) LIMIT 1",
+            array_type(key),
+            name_of(other),
+            tests.join(" OR ")
+        ),
+        params: vec![column_param(key, keys.iter().filter_map(|k| k.first()))?],
+    })
+}
+
 fn column_at(t: &Table, i: usize) -> Result<&Column> {
     t.columns
         .get(i)
@@ -202,10 +226,16 @@ pub(crate) fn records<'a>(t: &'a Table, q: &RecordQuery) -> Result<(Query, Vec<&
             }
         }
         if as_text(&c.data_type) {
-            return Err(Error::invalid(format!("records are not looked up by type {}", c.data_type))
-                .field(name));
+            return Err(Error::invalid(format!(
+                "records are not looked up by type {}",
+                c.data_type
+            ))
+            .field(name));
         }
-        let values = sql.value(Param::Many(c.data_type.clone(), typed), value_type(&c.data_type))?;
+        let values = sql.value(
+            Param::Many(c.data_type.clone(), typed),
+            value_type(&c.data_type),
+        )?;
         tests.push(format!("t.{} = ANY({values})", ident(&c.name)));
     }
     let condition = if tests.is_empty() {
@@ -217,10 +247,16 @@ pub(crate) fn records<'a>(t: &'a Table, q: &RecordQuery) -> Result<(Query, Vec<&
         .iter()
         .map(|c| {
             let collate = matches!(c.data_type, DataType::Text(_));
-            format!("t.{}{}", ident(&c.name), if collate { " COLLATE \"C\"" } else { "" })
+            format!(
+                "t.{}{}",
+                ident(&c.name),
+                if collate { " COLLATE \"C\"" } else { "" }
+            )
         })
         .collect();
-    let limit = q.limit.map_or(String::new(), |l| format!(" LIMIT {}", l.min(i64::MAX as u64)));
+    let limit = q.limit.map_or(String::new(), |l| {
+        format!(" LIMIT {}", l.min(i64::MAX as u64))
+    });
     let text = format!(
         "SELECT {} FROM {} t{condition} ORDER BY {}{limit}",
         read_list("t", picked.iter().copied()),

@@ -17,21 +17,42 @@ fn id(n: u128) -> Uuid {
 /// Features of every type with oddities: accents, quotes, nulls, equal places, structures, species, hidden crossings.
 pub fn world() -> Vec<Operation> {
     let mut ops = vec![];
-    let names = ["Élevé", "élevé Dam", "Œuvre", "l'Eau \"vive\"", "ÎLE", "zz", "Zz", "a_b%c", "ΣΑΣ", ""];
+    let names = [
+        "Élevé",
+        "élevé Dam",
+        "Œuvre",
+        "l'Eau \"vive\"",
+        "ÎLE",
+        "zz",
+        "Zz",
+        "a_b%c",
+        "ΣΑΣ",
+        "",
+    ];
     for n in 0..60u128 {
         let mut op = Operation::insert_feature("dams", id(1000 + n))
             .set("dam_name_en", names[(n % 10) as usize])
             .set("height_m", (n as f64) / 3.0)
             .set("use_analysis", n % 2 == 0)
-            .set("original_point", Geometry::point(-75.0 + (n % 7) as f64 * 0.25, 45.0 + (n % 5) as f64 * 0.125));
+            .set(
+                "original_point",
+                Geometry::point(-75.0 + (n % 7) as f64 * 0.25, 45.0 + (n % 5) as f64 * 0.125),
+            );
         if n % 3 == 0 {
-            op = op.set("size_class_code", (n % 4) as i32 + 1).set("construction_year", 1900 + n as i32);
+            op = op
+                .set("size_class_code", (n % 3) as i32 + 1)
+                .set("construction_year", 1900 + n as i32);
         }
         if n % 4 == 1 {
-            op = op.set("snapped_point", Geometry::point(-75.01, 45.01 + n as f64 / 1000.0));
+            op = op.set(
+                "snapped_point",
+                Geometry::point(-75.01, 45.01 + n as f64 / 1000.0),
+            );
         }
         if n % 5 == 2 {
-            op = op.set("dam_name_fr", "Barrage fran\u{e7}ais").set("province_territory_code", "qc");
+            op = op
+                .set("dam_name_fr", "Barrage fran\u{e7}ais")
+                .set("province_territory_code", "qc");
         }
         ops.push(op);
     }
@@ -43,10 +64,13 @@ pub fn world() -> Vec<Operation> {
         );
     }
     ops.push(
-        Operation::new(Relation::link("fishways", "species"), cabd_core::feature::Action::Insert)
-            .set("fishway_id", id(2001))
-            .set("species_id", "oncorhynchus_nerka")
-            .set("known_to_use", true),
+        Operation::new(
+            Relation::link("fishways", "species"),
+            cabd_core::feature::Action::Insert,
+        )
+        .set("fishway_id", id(2001))
+        .set("species_id", "oncorhynchus_nerka")
+        .set("known_to_use", true),
     );
     for n in 0..4u128 {
         ops.push(
@@ -60,8 +84,16 @@ pub fn world() -> Vec<Operation> {
                 .set("geometry", Geometry::point(-70.5, 46.0 + n as f64 / 10.0)),
         );
     }
-    ops.push(Operation::update_feature("stream_crossings", id(4000)).set("modelled_crossing_id", id(3002)));
-    for (n, primary, number) in [(1u128, true, Some(2)), (2, true, Some(1)), (3, false, Some(0)), (4, true, None)] {
+    ops.push(
+        Operation::update_feature("stream_crossings", id(4000))
+            .set("modelled_crossing_id", id(3002)),
+    );
+    for (n, primary, number) in [
+        (1u128, true, Some(2)),
+        (2, true, Some(1)),
+        (3, false, Some(0)),
+        (4, true, None),
+    ] {
         let mut op = Operation::new(
             Relation::part("stream_crossings", "structures"),
             cabd_core::feature::Action::Insert,
@@ -82,7 +114,10 @@ async fn both() -> Option<(MemoryStore, cabd_store_pg::PgStore, String)> {
     let memory = MemoryStore::new();
     memory.change_catalog(&server::shipped()).await.unwrap();
     for store in [&memory as &dyn Store, &pg] {
-        store.apply_all(&ChangeHead::default(), world()).await.unwrap();
+        store
+            .apply_all(&ChangeHead::default(), world())
+            .await
+            .unwrap();
     }
     Some((memory, pg, url))
 }
@@ -105,7 +140,15 @@ fn table(batches: &[FeatureBatch]) -> Vec<Vec<String>> {
 
 fn questions() -> Vec<FeatureQuery> {
     let mut all = vec![];
-    for t in ["dams", "waterfalls", "fishways", "modelled_crossings", "stream_crossings", "barriers", "all_features"] {
+    for t in [
+        "dams",
+        "waterfalls",
+        "fishways",
+        "modelled_crossings",
+        "stream_crossings",
+        "barriers",
+        "all_features",
+    ] {
         for lang in Lang::ALL {
             let mut q = FeatureQuery::of(t);
             q.lang = lang;
@@ -150,19 +193,36 @@ fn questions() -> Vec<FeatureQuery> {
         "updates_pending:eq:false",
         "latitude:gte:45.25",
     ] {
-        for sort in ["dam_name_en", "height_m", "size_class", "construction_year", "use_analysis", "province_territory"] {
+        for sort in [
+            "dam_name_en",
+            "height_m",
+            "size_class",
+            "construction_year",
+            "use_analysis",
+            "province_territory",
+        ] {
             for descending in [false, true] {
                 let mut q = FeatureQuery::of("dams");
                 q.filter = Some(parse_filter(f).unwrap());
                 q.lang = Lang::Fr;
-                q.sort = vec![Sort { attribute: sort.into(), descending }];
+                q.sort = vec![Sort {
+                    attribute: sort.into(),
+                    descending,
+                }];
                 q.limit = Some(20);
                 q.select = Selection::Set("simple".into());
                 all.push(q);
             }
         }
     }
-    for n in ["like:eleve", "eq:oeuvre", "like:ile", "neq:zz", "isnull:", "in:zz,ile"] {
+    for n in [
+        "like:eleve",
+        "eq:oeuvre",
+        "like:ile",
+        "neq:zz",
+        "isnull:",
+        "in:zz,ile",
+    ] {
         for t in ["dams", "all_features", "barriers"] {
             let mut q = FeatureQuery::of(t);
             q.names = vec![parse_name_filter(n).unwrap()];
@@ -179,7 +239,9 @@ fn questions() -> Vec<FeatureQuery> {
 
 #[tokio::test]
 async fn every_question_has_the_answer_of_the_reference() {
-    let Some((memory, pg, _)) = both().await else { return };
+    let Some((memory, pg, _)) = both().await else {
+        return;
+    };
     let mut rows = 0;
     for q in questions() {
         let (a, b) = (memory.collect(&q).await, pg.collect(&q).await);
@@ -192,17 +254,30 @@ async fn every_question_has_the_answer_of_the_reference() {
             (Err(a), Err(b)) => assert_eq!(a.kind(), b.kind(), "{q:?}: {a:?} {b:?}"),
             (a, b) => panic!("{q:?}: {:?} {:?}", a.map(|x| x.len()), b.map(|x| x.len())),
         }
-        assert_eq!(memory.count(&q).await.unwrap(), pg.count(&q).await.unwrap(), "{q:?}");
+        assert_eq!(
+            memory.count(&q).await.unwrap(),
+            pg.count(&q).await.unwrap(),
+            "{q:?}"
+        );
     }
     assert!(rows > 1000, "{rows}");
 }
 
 #[tokio::test]
 async fn pages_by_cursor_hold_every_feature_once_in_order() {
-    let Some((memory, pg, _)) = both().await else { return };
-    for (sort, descending) in [("dam_name_en", true), ("construction_year", false), ("height_m", true)] {
+    let Some((memory, pg, _)) = both().await else {
+        return;
+    };
+    for (sort, descending) in [
+        ("dam_name_en", true),
+        ("construction_year", false),
+        ("height_m", true),
+    ] {
         let mut q = FeatureQuery::of("dams");
-        q.sort = vec![Sort { attribute: sort.into(), descending }];
+        q.sort = vec![Sort {
+            attribute: sort.into(),
+            descending,
+        }];
         q.select = Selection::Attributes(vec![sort.into()]);
         q.limit = Some(60);
         let whole = table(&memory.collect(&q).await.unwrap());
@@ -210,7 +285,9 @@ async fn pages_by_cursor_hold_every_feature_once_in_order() {
         let mut pages = vec![];
         loop {
             let batches = pg.collect(&q).await.unwrap();
-            let Some(next) = batches.last().and_then(|b| b.next.clone()) else { break };
+            let Some(next) = batches.last().and_then(|b| b.next.clone()) else {
+                break;
+            };
             pages.extend(table(&batches));
             q.after = Some(next.to_string().parse().unwrap());
         }
@@ -220,7 +297,9 @@ async fn pages_by_cursor_hold_every_feature_once_in_order() {
 
 #[tokio::test]
 async fn a_view_shows_what_the_store_answers() {
-    let Some((_, pg, url)) = both().await else { return };
+    let Some((_, pg, url)) = both().await else {
+        return;
+    };
     let client = server::psql(&url).await;
     let catalog = pg.catalog().await.unwrap();
     for ft in catalog.types() {
@@ -232,7 +311,9 @@ async fn a_view_shows_what_the_store_answers() {
             let (schema, root) = ft.view();
             let rows = client
                 .query(
-                    &format!("SELECT to_jsonb(v)::text FROM {schema}.{root}_{lang} v ORDER BY cabd_id"),
+                    &format!(
+                        "SELECT to_jsonb(v)::text FROM {schema}.{root}_{lang} v ORDER BY cabd_id"
+                    ),
                     &[],
                 )
                 .await
@@ -260,12 +341,17 @@ async fn a_view_shows_what_the_store_answers() {
 
 #[tokio::test]
 async fn a_stream_dropped_early_ends_its_query_and_the_store_goes_on() {
-    let Some((_, pg, _)) = both().await else { return };
+    let Some((_, pg, _)) = both().await else {
+        return;
+    };
     for _ in 0..40 {
         let mut q = FeatureQuery::of("dams");
         q.batch_rows = 1;
         let mut answer = pg.features(&q).await.unwrap();
-        let first = futures::StreamExt::next(&mut answer.batches).await.unwrap().unwrap();
+        let first = futures::StreamExt::next(&mut answer.batches)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(first.rows(), 1);
     }
     assert_eq!(pg.count(&FeatureQuery::of("dams")).await.unwrap(), 60);
@@ -273,13 +359,18 @@ async fn a_stream_dropped_early_ends_its_query_and_the_store_goes_on() {
 
 #[tokio::test]
 async fn records_come_in_key_order_with_the_values_written() {
-    let Some((memory, pg, _)) = both().await else { return };
+    let Some((memory, pg, _)) = both().await else {
+        return;
+    };
     for q in [
         RecordQuery::of(Relation::feature("dams")),
-        RecordQuery::of(Relation::part("stream_crossings", "structures")).with("site_id", [Value::Uuid(id(4001))]),
+        RecordQuery::of(Relation::part("stream_crossings", "structures"))
+            .with("site_id", [Value::Uuid(id(4001))]),
         RecordQuery::of(Relation::link("fishways", "species")),
         RecordQuery::of(Relation::Codes("cabd.fish_species".into())),
-        RecordQuery::of(Relation::Codes("dams.size_codes".into())).only(&["name_en"]).with("code", [Value::Int(2)]),
+        RecordQuery::of(Relation::Codes("dams.size_codes".into()))
+            .only(&["name_en"])
+            .with("code", [Value::Int(2)]),
     ] {
         let mut a = memory.all_records(&q).await.unwrap();
         let b = pg.all_records(&q).await.unwrap();

@@ -3,6 +3,9 @@
 
 mod audit;
 mod catalog;
+mod conformance;
+mod doctor;
 mod features;
 mod load;
 mod server;
+mod speed;

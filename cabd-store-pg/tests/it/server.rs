@@ -6,11 +6,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use cabd_core::catalog::Manifest;
 use cabd_core::store::{CatalogStore, Store};
 use cabd_store_pg::PgStore;
+use futures::StreamExt;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
-static TEMPLATES: OnceCell<(String, String)> = OnceCell::const_new();
+static TEMPLATES: OnceCell<Templates> = OnceCell::const_new();
+
+/// Databases to clone.
+struct Templates {
+    bare: String,
+    shipped: String,
+    world: String,
+}
 
 /// The server's URL, or `None` where the run was told to skip it.
 pub fn url() -> Option<String> {
@@ -55,44 +63,60 @@ pub fn shipped() -> Manifest {
     m
 }
 
-async fn templates(url: &str) -> &'static (String, String) {
+async fn templates(url: &str) -> &'static Templates {
     TEMPLATES
         .get_or_init(|| async {
             let admin = psql(url).await;
-            sweep(&admin).await;
-            let pid = std::process::id();
-            let names = (format!("cabd_test_{pid}_bare"), format!("cabd_test_{pid}_shipped"));
-            admin.batch_execute(&format!("CREATE DATABASE {}", names.0)).await.unwrap();
-            let store = PgStore::create(&with_database(url, &names.0)).await.unwrap();
-            store.close().await.unwrap();
-            drop(store);
-            admin
-                .batch_execute(&format!("CREATE DATABASE {} TEMPLATE {}", names.1, names.0))
+            sweep(url, &admin).await;
+            let name = |what: &str| format!("cabd_test_{}_{what}", std::process::id());
+            let names = Templates {
+                bare: name("bare"),
+                shipped: name("shipped"),
+                world: name("world"),
+            };
+            let make = async |name: &str, of: &str| {
+                let sql = format!("CREATE DATABASE {name} TEMPLATE {of}");
+                admin.batch_execute(&sql).await.unwrap();
+            };
+            make(&names.bare, "template1").await;
+            let store = PgStore::create(&with_database(url, &names.bare))
                 .await
                 .unwrap();
-            let store = PgStore::connect(&with_database(url, &names.1)).await.unwrap();
-            store.change_catalog(&shipped()).await.unwrap();
             store.close().await.unwrap();
+            drop(store);
+            for (name, manifest) in [
+                (&names.shipped, shipped()),
+                (&names.world, cabd_core::conformance::world::manifest()),
+            ] {
+                make(name, &names.bare).await;
+                let store = PgStore::connect(&with_database(url, name)).await.unwrap();
+                store.change_catalog(&manifest).await.unwrap();
+                store.close().await.unwrap();
+            }
             names
         })
         .await
 }
 
-/// Drops what runs that were killed have left.
-async fn sweep(admin: &Client) {
+/// Drops what earlier runs have left, many at once: each drop waits for a checkpoint, and they share it.
+async fn sweep(url: &str, admin: &Client) {
     let rows = admin
-        .query("SELECT datname FROM pg_database WHERE datname LIKE 'cabd\\_test\\_%'", &[])
+        .query(
+            "SELECT datname FROM pg_database WHERE datname LIKE 'cabd\\_test\\_%'",
+            &[],
+        )
         .await
         .unwrap();
-    for row in rows {
-        let name: String = row.get(0);
+    let names = rows.iter().map(|r| r.get::<_, String>(0)).filter(|name| {
         let pid = name.split('_').nth(2).unwrap_or_default();
-        if !Path::new("/proc").join(pid).exists() {
-            let _ = admin
-                .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-                .await;
-        }
-    }
+        !Path::new("/proc").join(pid).exists()
+    });
+    futures::stream::iter(names)
+        .for_each_concurrent(24, async |name| {
+            let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            let _ = psql(url).await.batch_execute(&sql).await;
+        })
+        .await;
 }
 
 async fn clone_of(template: &str, url: &str) -> String {
@@ -112,15 +136,19 @@ async fn clone_of(template: &str, url: &str) -> String {
 /// URL of a database with an empty store; `None` where tests are to be skipped.
 pub async fn bare() -> Option<String> {
     let url = url()?;
-    let (bare, _) = templates(&url).await;
-    Some(clone_of(bare, &url).await)
+    Some(clone_of(&templates(&url).await.bare, &url).await)
+}
+
+/// URL of a store with the catalogue of the behaviour suite.
+pub async fn with_world() -> Option<String> {
+    let url = url()?;
+    Some(clone_of(&templates(&url).await.world, &url).await)
 }
 
 /// A store with the shipped catalogue, and its URL.
 pub async fn with_catalog() -> Option<(PgStore, String)> {
     let url = url()?;
-    let (_, shipped) = templates(&url).await;
-    let url = clone_of(shipped, &url).await;
+    let url = clone_of(&templates(&url).await.shipped, &url).await;
     Some((PgStore::connect(&url).await.unwrap(), url))
 }
 

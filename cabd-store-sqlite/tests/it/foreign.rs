@@ -39,7 +39,7 @@ fn tool(name: &str, args: &[&str], input: &str) -> String {
     text
 }
 
-fn shell(path: &Path, sql: &str) -> String {
+pub fn shell(path: &Path, sql: &str) -> String {
     tool(
         "spatialite",
         &["-silent", "-bail", path.to_str().unwrap()],

@@ -5,6 +5,8 @@ mod arrows;
 #[cfg(test)]
 mod file_sizes;
 #[cfg(test)]
+mod rooms;
+#[cfg(test)]
 mod source;
 #[cfg(test)]
 mod words;

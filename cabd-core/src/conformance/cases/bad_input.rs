@@ -168,6 +168,22 @@ pub async fn a_missing_or_bad_key_is_refused(store: &dyn Store) {
     refuse(store, ErrorKind::Invalid, vec![lame]).await;
 }
 
+pub async fn a_value_given_twice_is_refused(store: &dyn Store) {
+    furnish(store).await;
+    write(store, vec![weir(1)]).await;
+    let point = Geometry::point(0.0, 0.0);
+    for op in [
+        update(1).set("height_m", 1.0).set("height_m", 2.0),
+        update(1).set("length_m", 1.0).set("length_metres", 2.0),
+        update(1)
+            .set("geometry", point.clone())
+            .set("original_point", point),
+        update(1).set("cabd_id", id(1)),
+    ] {
+        refuse(store, ErrorKind::Invalid, vec![op]).await;
+    }
+}
+
 pub async fn an_unknown_relation_or_value_name_is_refused(store: &dyn Store) {
     furnish(store).await;
     write(store, vec![weir(1)]).await;

@@ -8,11 +8,13 @@ pub mod catalogue;
 pub mod concurrency;
 pub mod filters;
 pub mod labels;
+pub mod names;
 pub mod paging;
 pub mod parts;
 pub mod queries;
 pub mod space;
 pub mod supers;
+pub mod values;
 pub mod writing;
 
 /// Hands the list of cases to another macro: `(macro) {its arguments}`, then `file { case … } …`.
@@ -37,7 +39,7 @@ macro_rules! __conformance_cases {
                 the_store_says_what_it_is_and_holds
                 the_doctor_finds_a_healthy_store_healthy
             }
-            writing {
+            values {
                 a_feature_is_read_as_it_was_written
                 texts_come_back_exactly
                 numbers_come_back_bit_for_bit
@@ -45,6 +47,8 @@ macro_rules! __conformance_cases {
                 an_empty_array_is_not_a_missing_one
                 lines_and_areas_come_back_as_they_were
                 values_are_read_as_their_columns_type
+            }
+            writing {
                 an_update_changes_the_named_values_only
                 a_put_inserts_or_updates
                 a_change_that_changes_nothing_is_no_commit
@@ -84,10 +88,12 @@ macro_rules! __conformance_cases {
                 wildcards_quotes_and_commas_in_a_value_are_ordinary_text
                 an_array_passes_when_one_of_its_elements_does
                 a_label_is_filtered_in_the_language_of_the_question
+                many_values_in_a_list_are_one_condition
+            }
+            names {
                 names_are_found_without_accents_and_case_in_either_language
                 several_name_filters_are_alternatives_within_the_other_conditions
                 a_type_without_names_refuses_a_name_filter
-                many_values_in_a_list_are_one_condition
             }
             space {
                 a_box_holds_its_edges_and_corners
@@ -162,6 +168,7 @@ macro_rules! __conformance_cases {
                 a_feature_without_a_place_is_refused
                 a_required_value_cannot_be_missing
                 a_missing_or_bad_key_is_refused
+                a_value_given_twice_is_refused
                 an_unknown_relation_or_value_name_is_refused
                 a_row_that_is_there_is_not_inserted_and_one_that_is_not_is_not_changed
                 a_reference_to_a_row_that_is_not_there_is_refused

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use crate::error::{Error, Result};
-use crate::format::{Columns, Input, RawValue, ReadOptions, RowFault, RowReader, SourceRow, open_text};
+use crate::format::{
+    ByteSource, Columns, RawValue, ReadOptions, RowFault, RowReader, SourceRow, open_text,
+};
 
 /// Longest header that is looked at for the separator, in bytes.
 const HEADER_BYTES: usize = 64 * 1024;
@@ -34,7 +36,7 @@ impl CsvReader {
     ///
     /// # Errors
     /// Without a header, for a column named twice, or when the first bytes cannot be read.
-    pub fn new(input: Input, options: ReadOptions) -> Result<Self> {
+    pub fn new(input: ByteSource, options: ReadOptions) -> Result<Self> {
         let at = |e: Error| e.at(options.name.clone());
         let mut input = open_text(input, options.encoding).map_err(at)?;
         let mut head = vec![];
@@ -100,7 +102,18 @@ impl CsvReader {
     fn read(&mut self) -> Result<bool> {
         self.rows.get_mut().since = 0;
         let line = self.rows.get_ref().passed + 1;
-        self.rows.read_byte_record(&mut self.record).map_err(|e| {
+        let limit = self.rows.get_ref().limit;
+        let read = self
+            .rows
+            .read_byte_record(&mut self.record)
+            .and_then(|more| {
+                // What was read ahead for this record may be longer than the limit too.
+                if self.record.as_slice().len() > limit {
+                    return Err(io::Error::other(TooLong(limit)).into());
+                }
+                Ok(more)
+            });
+        read.map_err(|e| {
             let e: Error = match e.into_kind() {
                 ::csv::ErrorKind::Io(io) if io.get_ref().is_some_and(|c| c.is::<TooLong>()) => {
                     Error::invalid(io.to_string())
@@ -123,7 +136,12 @@ impl CsvReader {
             lines.passed += 1;
             terminated = at + 1 == end;
         }
-        let inside = self.record.as_slice().iter().filter(|b| **b == b'\n').count() as u64;
+        let inside = self
+            .record
+            .as_slice()
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count() as u64;
         lines.passed + u64::from(!terminated) - inside.min(lines.passed)
     }
 
@@ -202,12 +220,15 @@ fn separator(head: &[u8]) -> u8 {
         }
     }
     let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
-    counts.iter().find(|(_, n)| *n == most).map_or(b',', |(s, _)| *s)
+    counts
+        .iter()
+        .find(|(_, n)| *n == most)
+        .map_or(b',', |(s, _)| *s)
 }
 
 /// Fails when more bytes were read for one record than are allowed, and remembers where lines end.
 struct Limited {
-    inner: Input,
+    inner: ByteSource,
     since: usize,
     limit: usize,
     read: u64,
@@ -276,7 +297,11 @@ mod tests {
 
     #[test]
     fn the_header_tells_the_separator() {
-        for text in ["a;b,c;d\n1;2;3\n", "a\tb\tc,d\n1\t2\t3\n", "\"a;b;c;d\",b,c\n1,2,3\n"] {
+        for text in [
+            "a;b,c;d\n1;2;3\n",
+            "a\tb\tc,d\n1\t2\t3\n",
+            "\"a;b;c;d\",b,c\n1,2,3\n",
+        ] {
             let all = rows(text.as_bytes()).unwrap();
             assert_eq!((all[0].cells.len(), &all[0].fault), (3, &None), "{text}");
         }
@@ -293,7 +318,12 @@ mod tests {
         let bad = rows(b"a,b\n1,2\n\"x\ny\",\xE9\n").unwrap_err();
         assert_eq!(bad.place(), Some("t.csv:3"), "{bad:?}");
         assert!(rows(b"").unwrap_err().to_string().contains("empty"));
-        assert!(rows(b"a,b,a\n").unwrap_err().to_string().contains("columns 1 and 3"));
+        assert!(
+            rows(b"a,b,a\n")
+                .unwrap_err()
+                .to_string()
+                .contains("columns 1 and 3")
+        );
     }
 
     #[test]

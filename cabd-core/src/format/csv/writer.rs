@@ -29,7 +29,7 @@ pub(super) const GEOMETRY_COLUMN: &str = "Geometry (WKT)";
 /// use cabd_core::{FeatureQuery, Geometry, Operation, Uuid};
 /// use cabd_core::format::{FeatureWriter, WriteOptions, csv::CsvWriter, write_features};
 /// # use cabd_core::{ChangeHead, memory::MemoryStore, store::*, catalog::Manifest};
-/// # let toml = "[type]\nid='sites'\n[geometry]\nkind='point'\n[[attributes]]\nid='cabd_id'\ntype='uuid'\n[[attributes]]\nid='name'\ntype='text'\n";
+/// # let toml = "[type]\nid='sites'\nname.en='Sites'\n[geometry]\nkind='point'\n[[attributes]]\nid='cabd_id'\ntype='uuid'\nname.en='Identifier'\n[[attributes]]\nid='geometry'\ntype='geometry(point)'\nname.en='Place'\n[[attributes]]\nid='name'\ntype='text'\nname.en='Name'\n";
 /// # futures::FutureExt::now_or_never(async {
 /// # let store = MemoryStore::new();
 /// # store.change_catalog(&Manifest::from_toml("t", toml)?).await?;
@@ -44,7 +44,7 @@ pub(super) const GEOMETRY_COLUMN: &str = "Geometry (WKT)";
 /// assert_eq!(String::from_utf8(out).unwrap(), concat!("cabd_id,name,Geometry (WKT)\r\n",
 ///     "00000000-0000-0000-0000-000000000001,\"Mill, \"\"Old\"\"\",POINT (-75.5 45.4)\r\n"));
 /// # Ok::<(), cabd_core::Error>(())
-/// # }).unwrap();
+/// # }).unwrap().unwrap();
 /// ```
 pub struct CsvWriter<W: Write> {
     out: ::csv::Writer<W>,
@@ -161,7 +161,12 @@ fn push_cell(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) -> Result<(), ()>
         Cells::List(lists, values) => {
             let inner = Cells::of(values).map_err(|_| ())?;
             let offsets = lists.value_offsets();
-            let at = |i: usize| offsets.get(i).and_then(|o| usize::try_from(*o).ok()).unwrap_or(0);
+            let at = |i: usize| {
+                offsets
+                    .get(i)
+                    .and_then(|o| usize::try_from(*o).ok())
+                    .unwrap_or(0)
+            };
             push_list(out, &inner, at(row), at(row + 1))?;
         }
     }

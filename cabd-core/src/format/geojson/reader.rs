@@ -5,7 +5,9 @@ use serde::de::DeserializeSeed;
 use super::feature::FeatureSeed;
 use super::scan::{Place, Scanner};
 use crate::error::{Error, Result};
-use crate::format::{Columns, Input, RawValue, ReadOptions, RowFault, RowReader, SourceRow, open_text};
+use crate::format::{
+    ByteSource, Columns, RawValue, ReadOptions, RowFault, RowReader, SourceRow, open_text,
+};
 
 /// Reads the features of a FeatureCollection, a single Feature, or features one after the other: one a line, or with
 /// record separators (RFC 8142).
@@ -49,7 +51,7 @@ impl GeoJsonReader {
     ///
     /// # Errors
     /// When the first bytes cannot be read, or are those of an archive.
-    pub fn new(input: Input, options: ReadOptions) -> Result<Self> {
+    pub fn new(input: ByteSource, options: ReadOptions) -> Result<Self> {
         let input = open_text(input, options.encoding).map_err(|e| e.at(options.name.clone()))?;
         Ok(Self {
             scanner: Scanner::new(input, options.name, options.max_record_bytes),
@@ -327,11 +329,13 @@ fn declared(crs: &serde_json::Value) -> Option<String> {
     if code.eq_ignore_ascii_case("CRS84") || ["4326", "4617", "4269"].contains(&code) {
         return None;
     }
-    Some(if code.bytes().all(|b| b.is_ascii_digit()) && !code.is_empty() {
-        format!("EPSG:{code}")
-    } else {
-        name.to_owned()
-    })
+    Some(
+        if code.bytes().all(|b| b.is_ascii_digit()) && !code.is_empty() {
+            format!("EPSG:{code}")
+        } else {
+            name.to_owned()
+        },
+    )
 }
 
 impl RawValue {
@@ -399,7 +403,10 @@ mod tests {
         for text in texts {
             let (all, names) = rows(text.as_bytes()).unwrap();
             assert_eq!(names, ["name"]);
-            let cells: Vec<_> = all.iter().map(|r| (r.line, r.cells[0].to_string())).collect();
+            let cells: Vec<_> = all
+                .iter()
+                .map(|r| (r.line, r.cells[0].to_string()))
+                .collect();
             assert_eq!(cells, [(1, "a".to_owned()), (2, "b".to_owned())], "{text}");
         }
         assert_eq!(rows(feature("a").as_bytes()).unwrap().0.len(), 1);
@@ -417,14 +424,21 @@ mod tests {
         let (all, names) = rows(text.as_bytes()).unwrap();
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!(all[0].cells, [RawValue::Int(1), RawValue::Double(2.5)]);
-        let second = [RawValue::Bool(true), "x".into(), RawValue::Json(serde_json::json!([1]))];
+        let second = [
+            RawValue::Bool(true),
+            "x".into(),
+            RawValue::Json(serde_json::json!([1])),
+        ];
         assert_eq!(all[1].cells, second);
         assert!(all[2].cells.is_empty());
     }
 
     #[test]
     fn faults_of_the_file_name_line_and_column() {
-        let good = format!("{{\"type\":\"FeatureCollection\",\"features\":[\n{},\n", feature("a"));
+        let good = format!(
+            "{{\"type\":\"FeatureCollection\",\"features\":[\n{},\n",
+            feature("a")
+        );
         let f = feature("b");
         for (rest, place) in [
             ("", "t.geojson:3:1"),
@@ -438,12 +452,28 @@ mod tests {
             (&format!("{f}],}}"), "t.geojson:3:"),
         ] {
             let e = rows(format!("{good}{rest}").as_bytes()).unwrap_err();
-            assert!(e.place().unwrap_or_default().starts_with(place), "{rest}: {e:?}");
+            assert!(
+                e.place().unwrap_or_default().starts_with(place),
+                "{rest}: {e:?}"
+            );
         }
-        let bad = [good.as_bytes(), f[..45].as_bytes(), b"\xE9", f[45..].as_bytes(), b"]}"].concat();
+        let bad = [
+            good.as_bytes(),
+            &f.as_bytes()[..45],
+            b"\xE9",
+            &f.as_bytes()[45..],
+            b"]}",
+        ]
+        .concat();
         let e = rows(&bad).unwrap_err();
         assert_eq!(e.place(), Some("t.geojson:3:46"), "{e:?}");
-        for nothing in ["", " \n", "name,height\n", "[1]", "{\"type\":\"Topology\",\"features\":[]}"] {
+        for nothing in [
+            "",
+            " \n",
+            "name,height\n",
+            "[1]",
+            "{\"type\":\"Topology\",\"features\":[]}",
+        ] {
             assert!(rows(nothing.as_bytes()).is_err(), "{nothing}");
         }
     }
@@ -477,7 +507,7 @@ mod tests {
             let text = format!(
                 r#"{{"crs":{{"type":"name","properties":{{"name":"{name}"}}}},"type":"FeatureCollection","features":[]}}"#
             );
-            let input: Input = Box::new(std::io::Cursor::new(text));
+            let input: ByteSource = Box::new(std::io::Cursor::new(text));
             let mut reader = GeoJsonReader::new(input, ReadOptions::default()).unwrap();
             assert!(reader.next_row().unwrap().is_none());
             assert_eq!(reader.crs(), expected);

@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use crate::error::{Error, Result};
-use crate::format::Input;
+use crate::format::ByteSource;
 
 const CHUNK: usize = 64 * 1024;
 
@@ -18,7 +18,7 @@ pub(super) struct Place {
 }
 
 pub(super) struct Scanner {
-    input: Input,
+    input: ByteSource,
     name: String,
     limit: usize,
     buffer: Vec<u8>,
@@ -34,7 +34,7 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    pub(super) fn new(input: Input, name: String, limit: usize) -> Self {
+    pub(super) fn new(input: ByteSource, name: String, limit: usize) -> Self {
         Self {
             input,
             name,
@@ -57,8 +57,7 @@ impl Scanner {
     }
 
     pub(super) fn error(&self, place: Place, message: impl Into<String>) -> Error {
-        Error::invalid(message.into())
-            .at(format!("{}:{}:{}", self.name, place.line, place.column))
+        Error::invalid(message.into()).at(format!("{}:{}:{}", self.name, place.line, place.column))
     }
 
     /// Begins a record at the present byte: nothing from here on is dropped until [`Scanner::release`].
@@ -75,18 +74,26 @@ impl Scanner {
         &self.buffer[self.held.unwrap_or(self.at)..self.at]
     }
 
+    fn check_length(&self, bytes: usize) -> Result<()> {
+        if bytes <= self.limit {
+            return Ok(());
+        }
+        let place = self.place();
+        Err(self
+            .error(
+                place,
+                format!("a record is longer than {} bytes", self.limit),
+            )
+            .hint("is a quote or bracket not closed? The limit can be raised"))
+    }
+
     /// Reads more; false at the end of the file.
     fn fill(&mut self) -> Result<bool> {
         if self.ended {
             return Ok(false);
         }
         let keep = self.held.unwrap_or(self.at);
-        if self.buffer.len() - keep > self.limit {
-            let place = self.place();
-            return Err(self
-                .error(place, format!("a record is longer than {} bytes", self.limit))
-                .hint("is a quote or bracket not closed? The limit can be raised"));
-        }
+        self.check_length(self.buffer.len() - keep)?;
         if keep > 0 {
             self.buffer.drain(..keep);
             self.dropped += keep as u64;
@@ -180,7 +187,10 @@ impl Scanner {
                 return Err(self
                     .error(
                         place,
-                        format!("the file ends inside the record that begins on line {}", begun.line),
+                        format!(
+                            "the file ends inside the record that begins on line {}",
+                            begun.line
+                        ),
                     )
                     .hint("the file is cut off; fetch it again"));
             }
@@ -220,6 +230,7 @@ impl Scanner {
                 _ => self.at += 1,
             }
         }
+        self.check_length(self.held().len())?;
         Ok((self.dropped + self.at as u64 - from) as usize)
     }
 

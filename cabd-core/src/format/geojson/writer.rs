@@ -28,7 +28,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// use cabd_core::{FeatureQuery, Geometry, Operation, Uuid};
 /// use cabd_core::format::{FeatureWriter, WriteOptions, geojson::GeoJsonWriter, write_features};
 /// # use cabd_core::{ChangeHead, memory::MemoryStore, store::*, catalog::Manifest};
-/// # let toml = "[type]\nid='sites'\n[geometry]\nkind='point'\n[[attributes]]\nid='cabd_id'\ntype='uuid'\n[[attributes]]\nid='name'\ntype='text'\n";
+/// # let toml = "[type]\nid='sites'\nname.en='Sites'\n[geometry]\nkind='point'\n[[attributes]]\nid='cabd_id'\ntype='uuid'\nname.en='Identifier'\n[[attributes]]\nid='geometry'\ntype='geometry(point)'\nname.en='Place'\n[[attributes]]\nid='name'\ntype='text'\nname.en='Name'\n";
 /// # futures::FutureExt::now_or_never(async {
 /// # let store = MemoryStore::new();
 /// # store.change_catalog(&Manifest::from_toml("t", toml)?).await?;
@@ -44,7 +44,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 ///     r#"{"type":"Feature","geometry":{"type":"Point","coordinates":[-75.5,45.4]},"#,
 ///     r#""properties":{"cabd_id":"00000000-0000-0000-0000-000000000001","name":"Mill \"Dam\""}}"#, "\n"));
 /// # Ok::<(), cabd_core::Error>(())
-/// # }).unwrap();
+/// # }).unwrap().unwrap();
 /// ```
 pub struct GeoJsonWriter<W> {
     out: W,
@@ -93,7 +93,8 @@ impl<W: Write + Send> GeoJsonWriter<W> {
     }
 
     fn head(&mut self, empty: bool) {
-        self.buffer.extend_from_slice(b"{\"type\":\"FeatureCollection\",");
+        self.buffer
+            .extend_from_slice(b"{\"type\":\"FeatureCollection\",");
         if let Some(metadata) = self.metadata.take() {
             push_metadata(&mut self.buffer, &metadata, empty);
         }
@@ -210,7 +211,9 @@ impl<'a> Prepared<'a> {
                 push_text(out, &absolute(*root, texts.value(row)));
             }
             Self::Label(keys, json, spans) if keys.is_valid(row) => {
-                let span = usize::try_from(keys.value(row)).ok().and_then(|k| spans.get(k));
+                let span = usize::try_from(keys.value(row))
+                    .ok()
+                    .and_then(|k| spans.get(k));
                 let text = span.and_then(|(from, to)| json.get(*from..*to));
                 out.extend_from_slice(text.unwrap_or(b"null"));
             }
@@ -260,7 +263,12 @@ fn push_cell(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) -> Result<(), ()>
         Cells::List(lists, values) => {
             let inner = Cells::of(values).map_err(|_| ())?;
             let offsets = lists.value_offsets();
-            let at = |i: usize| offsets.get(i).and_then(|o| usize::try_from(*o).ok()).unwrap_or(0);
+            let at = |i: usize| {
+                offsets
+                    .get(i)
+                    .and_then(|o| usize::try_from(*o).ok())
+                    .unwrap_or(0)
+            };
             out.push(b'[');
             for (n, i) in (at(row)..at(row + 1)).enumerate() {
                 if n > 0 {
@@ -368,7 +376,10 @@ mod tests {
 
     #[test]
     fn a_text_with_every_ascii_character_is_valid_json() {
-        let all: String = (0u8..128).map(char::from).chain("é\u{2028}😀".chars()).collect();
+        let all: String = (0u8..128)
+            .map(char::from)
+            .chain("é\u{2028}😀".chars())
+            .collect();
         let mut out = vec![];
         push_text(&mut out, &all);
         assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), all);

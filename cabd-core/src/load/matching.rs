@@ -1,0 +1,445 @@
+//! Which feature a row is: one that the store has, or a new one.
+
+use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::hash::BuildHasher;
+use std::str::FromStr;
+
+use super::convert::Refusal;
+use super::mapper::{MappedRow, Mapper};
+use super::sources::{DataSource, find_or_make};
+use crate::catalog::{ID, Relation};
+use crate::error::{Error, Result};
+use crate::feature::Operation;
+use crate::id::{self, Uuid};
+use crate::page::Near;
+use crate::query::{FeatureQuery, Selection};
+use crate::store::{FeatureStoreExt, Record, RecordQuery, Store};
+use crate::value::Value;
+
+/// How a row finds the feature that it describes. A row that carries a `cabd_id` is found by it, whatever the rule.
+///
+/// ```
+/// use cabd_core::load::Match;
+/// assert_eq!("near:50".parse::<Match>()?, Match::Near(50.0));
+/// assert_eq!("source".parse::<Match>()?, Match::Source);
+/// assert!("near:far".parse::<Match>().is_err());
+/// # Ok::<(), cabd_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Match {
+    /// By the data source and its own identifier; else the row is a new feature.
+    #[default]
+    Source,
+    /// By `cabd_id`: every row must have one. A feature that is not there is added where the row has a place.
+    CabdId,
+    /// As [`Match::Source`]; else the nearest feature within so many metres; else the row is a new feature.
+    Near(f64),
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source => f.write_str("source"),
+            Self::CabdId => f.write_str("cabd_id"),
+            Self::Near(metres) => write!(f, "near:{metres}"),
+        }
+    }
+}
+
+impl FromStr for Match {
+    type Err = Error;
+
+    fn from_str(s: &str) -> Result<Self> {
+        match s {
+            "source" => Some(Self::Source),
+            "cabd_id" => Some(Self::CabdId),
+            other => other
+                .strip_prefix("near:")
+                .and_then(|m| m.parse().ok())
+                .filter(|m: &f64| m.is_finite() && *m > 0.0)
+                .map(Self::Near),
+        }
+        .ok_or_else(|| {
+            Error::invalid("unknown rule")
+                .field("match")
+                .value(s)
+                .expected("source, cabd_id or near:METRES, for example near:50")
+        })
+    }
+}
+
+/// How a row came to its feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    New,
+    /// The row speaks for the feature: mapped values follow it.
+    Same,
+    /// The row only completes the feature.
+    Near,
+}
+
+/// What the store holds of the features that were found.
+#[derive(Default)]
+pub(super) struct Existing {
+    /// Attribute sources.
+    pub(super) attributes: HashMap<Uuid, Record>,
+    /// Features that also come from another data source than the row's.
+    pub(super) shared: HashSet<Uuid>,
+    /// Rows of each part by feature.
+    pub(super) parts: Vec<HashMap<Uuid, Vec<Record>>>,
+    /// The features themselves, where a row only completes them.
+    pub(super) features: HashMap<Uuid, Record>,
+}
+
+/// A row that is not loaded.
+pub(super) type Refused = (usize, u64, Refusal);
+
+pub(super) struct Matcher<'a> {
+    store: &'a dyn Store,
+    rule: Match,
+    sources: Vec<DataSource>,
+    /// Identifiers of this load, hashed, and where they were.
+    seen: HashMap<u128, (u32, u64)>,
+    hashers: (RandomState, RandomState),
+    /// Features that a row of this load was matched to, and where it was.
+    taken: HashMap<Uuid, (u32, u64)>,
+}
+
+impl<'a> Matcher<'a> {
+    pub(super) fn new(store: &'a dyn Store, rule: Match) -> Self {
+        Self {
+            store,
+            rule,
+            sources: vec![],
+            seen: HashMap::new(),
+            hashers: Default::default(),
+            taken: HashMap::new(),
+        }
+    }
+
+    pub(super) fn source(&self, at: usize) -> Option<DataSource> {
+        self.sources.get(at).copied()
+    }
+
+    /// Finds or makes the data sources that rows have named since the last call.
+    pub(super) async fn sources(
+        &mut self,
+        mapper: &Mapper,
+        out: &mut Vec<Operation>,
+    ) -> Result<()> {
+        while let Some(name) = mapper.source_names.get(self.sources.len()) {
+            let (source, made) = find_or_make(self.store, name, mapper.mapping()).await?;
+            out.extend(made);
+            self.sources.push(source);
+        }
+        Ok(())
+    }
+
+    /// Takes an identifier of this load; where it was before, if it was.
+    fn take(&mut self, kind: u8, source: usize, id: &str, at: (u32, u64)) -> Option<(u32, u64)> {
+        let low = self.hashers.0.hash_one((kind, source, id));
+        let high = self.hashers.1.hash_one((kind, source, id));
+        match self.seen.entry(u128::from(high) << 64 | u128::from(low)) {
+            Entry::Occupied(before) => Some(*before.get()),
+            Entry::Vacant(free) => {
+                free.insert(at);
+                None
+            }
+        }
+    }
+
+    /// Keeps the first row of each key, for a reference table.
+    pub(super) fn first_of_key(&mut self, at: (u32, u64), key: &Value) -> Option<(u32, u64)> {
+        self.take(2, 0, &key.to_json().to_string(), at)
+    }
+
+    /// The feature of each row, in the order of the rows; refused rows are taken out.
+    pub(super) async fn find(
+        &mut self,
+        mapper: &Mapper,
+        rows: Vec<MappedRow>,
+        inputs: &[String],
+        refused: &mut Vec<Refused>,
+    ) -> Result<Vec<(MappedRow, Uuid, How)>> {
+        let rows = self.unique(rows, inputs, refused);
+        let mut found: Vec<Option<(Uuid, How)>> = vec![None; rows.len()];
+        let mut out = Vec::with_capacity(rows.len());
+        self.by_id(mapper, &rows, &mut found).await?;
+        let twice = self.by_source(mapper, &rows, &mut found).await?;
+        let relation = &mapper.target.main.relation;
+        for (i, row) in rows.into_iter().enumerate() {
+            let at = (row.input as u32, row.line);
+            let mut refuse = |field: &str, value: String, why: String| {
+                refused.push((row.input, row.line, Refusal::new(field, value, why)));
+            };
+            if twice.contains(&i) {
+                let id = row.source_id.clone().unwrap_or_default();
+                refuse(
+                    "source",
+                    id,
+                    "several features have this identifier of the source".to_owned(),
+                );
+                continue;
+            }
+            if self.rule == Match::CabdId && row.id.is_none() {
+                refuse(
+                    ID,
+                    String::new(),
+                    "the row has no cabd_id to be matched by".to_owned(),
+                );
+                continue;
+            }
+            let mut hit = found[i];
+            if hit.is_none()
+                && row.id.is_none()
+                && let Match::Near(within_m) = self.rule
+                && let Some((longitude, latitude)) =
+                    row.geometry.as_ref().and_then(|g| g.as_point())
+            {
+                let near = Near {
+                    longitude,
+                    latitude,
+                    within_m: Some(within_m),
+                };
+                hit = self
+                    .nearest(relation, near)
+                    .await?
+                    .map(|id| (id, How::Near));
+            }
+            match hit {
+                Some((id, how)) => {
+                    if let Some((input, line)) = self.taken.insert(id, at) {
+                        self.taken.insert(id, (input, line));
+                        let first = place(inputs, input, line);
+                        refuse(
+                            ID,
+                            id.to_string(),
+                            format!("the row of {first} was matched to the same feature"),
+                        );
+                        continue;
+                    }
+                    out.push((row, id, how));
+                }
+                None if row.geometry.is_none() => match row.id {
+                    Some(id) => {
+                        let why = "there is no such feature, and the row has no place to make one";
+                        refuse(ID, id.to_string(), why.to_owned());
+                    }
+                    None => {
+                        let columns = mapper.place_columns();
+                        refuse(&columns, String::new(), "the row has no place".to_owned());
+                    }
+                },
+                None => {
+                    let id = row.id.unwrap_or_else(id::new_id);
+                    out.push((row, id, How::New));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Leaves out rows whose identifier an earlier row of this load has.
+    fn unique(
+        &mut self,
+        rows: Vec<MappedRow>,
+        inputs: &[String],
+        refused: &mut Vec<Refused>,
+    ) -> Vec<MappedRow> {
+        let mut out = Vec::with_capacity(rows.len());
+        for row in rows {
+            let at = (row.input as u32, row.line);
+            let mut before = None;
+            if let Some(id) = row.id {
+                let text = id.to_string();
+                before = self.take(0, 0, &text, at).map(|b| (b, ID, text));
+            }
+            if before.is_none()
+                && let (Some(source), Some(id)) = (row.source, &row.source_id)
+            {
+                before = self
+                    .take(1, source, id, at)
+                    .map(|b| (b, "source", id.clone()));
+            }
+            match before {
+                None => out.push(row),
+                Some(((input, line), field, id)) => {
+                    let first = place(inputs, input, line);
+                    let why = format!("the identifier was in {first} already");
+                    refused.push((row.input, row.line, Refusal::new(field, id, why)));
+                }
+            }
+        }
+        out
+    }
+
+    async fn by_id(
+        &self,
+        mapper: &Mapper,
+        rows: &[MappedRow],
+        found: &mut [Option<(Uuid, How)>],
+    ) -> Result<()> {
+        let ids: Vec<Value> = rows.iter().filter_map(|r| r.id).map(Value::Uuid).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let query = RecordQuery::of(mapper.target.main.relation.clone())
+            .only(&[ID])
+            .with(ID, ids);
+        let records = self.store.all_records(&query).await?;
+        let known: HashSet<Uuid> = records.iter().filter_map(|r| r.get(ID).as_uuid()).collect();
+        for (row, hit) in rows.iter().zip(found) {
+            *hit = row
+                .id
+                .filter(|id| known.contains(id))
+                .map(|id| (id, How::Same));
+        }
+        Ok(())
+    }
+
+    /// Fills what the source's identifiers find; gives the rows for which there are several features.
+    async fn by_source(
+        &self,
+        mapper: &Mapper,
+        rows: &[MappedRow],
+        found: &mut [Option<(Uuid, How)>],
+    ) -> Result<HashSet<usize>> {
+        let mut twice = HashSet::new();
+        let Some(ft) = mapper
+            .target
+            .feature_type
+            .as_ref()
+            .filter(|t| t.has_feature_source())
+        else {
+            return Ok(twice);
+        };
+        let mut wanted: BTreeMap<usize, HashMap<&str, usize>> = BTreeMap::new();
+        for (i, row) in rows.iter().enumerate() {
+            if row.id.is_none()
+                && let (Some(source), Some(id)) = (row.source, &row.source_id)
+                && self.source(source).is_some_and(|s| !s.is_new)
+            {
+                wanted.entry(source).or_default().insert(id, i);
+            }
+        }
+        for (source, ids) in wanted {
+            let Some(source) = self.source(source) else {
+                continue;
+            };
+            let query = RecordQuery::of(Relation::FeatureSource(ft.id().into()))
+                .only(&[ID, "datasource_feature_id"])
+                .with("datasource_id", [Value::Uuid(source.id)])
+                .with("datasource_feature_id", ids.keys().map(|k| Value::from(*k)));
+            for record in self.store.all_records(&query).await? {
+                let id = record.get("datasource_feature_id");
+                let (Some(i), Some(feature)) = (
+                    id.as_str().and_then(|t| ids.get(t)),
+                    record.get(ID).as_uuid(),
+                ) else {
+                    continue;
+                };
+                match found[*i].replace((feature, How::Same)) {
+                    Some((other, _)) if other != feature => {
+                        twice.insert(*i);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(twice)
+    }
+
+    async fn nearest(&self, relation: &Relation, near: Near) -> Result<Option<Uuid>> {
+        let Relation::Feature(feature_type) = relation else {
+            return Ok(None);
+        };
+        let mut query = FeatureQuery::of(&**feature_type);
+        query.near = Some(near);
+        query.limit = Some(1);
+        query.select = Selection::Attributes(vec![ID.to_owned()]);
+        query.geometry = false;
+        let batches = self.store.collect(&query).await?;
+        let first = batches.iter().find(|b| b.rows() > 0);
+        Ok(first.and_then(|b| b.value(0, ID).as_uuid()))
+    }
+
+    /// Reads what the store holds of the features found.
+    pub(super) async fn existing(
+        &self,
+        mapper: &Mapper,
+        rows: &[(MappedRow, Uuid, How)],
+    ) -> Result<Existing> {
+        let mut out = Existing::default();
+        let Some(ft) = &mapper.target.feature_type else {
+            return Ok(out);
+        };
+        let old = || rows.iter().filter(|(_, _, how)| *how != How::New);
+        let ids: Vec<Value> = old().map(|(_, id, _)| Value::Uuid(*id)).collect();
+        out.parts = mapper.target.parts.iter().map(|_| HashMap::new()).collect();
+        if ids.is_empty() {
+            return Ok(out);
+        }
+        if mapper.target.source_fields.len() > 1 {
+            let columns: Vec<&str> = mapper
+                .target
+                .source_fields
+                .iter()
+                .map(String::as_str)
+                .collect();
+            let query = RecordQuery::of(Relation::AttributeSource(ft.id().into()))
+                .only(&columns)
+                .with(ID, ids.clone());
+            out.attributes = by_key(self.store.all_records(&query).await?, ID);
+        }
+        if ft.has_feature_source() && old().any(|(row, _, _)| row.source.is_some()) {
+            let own: HashMap<Uuid, Uuid> = old()
+                .filter_map(|(row, id, _)| Some((*id, self.source(row.source?)?.id)))
+                .collect();
+            let query = RecordQuery::of(Relation::FeatureSource(ft.id().into()))
+                .only(&[ID, "datasource_id"])
+                .with(ID, ids.clone());
+            for record in self.store.all_records(&query).await? {
+                if let (Some(id), other) = (record.get(ID).as_uuid(), record.get("datasource_id"))
+                    && own
+                        .get(&id)
+                        .is_some_and(|own| other.as_uuid() != Some(*own))
+                {
+                    out.shared.insert(id);
+                }
+            }
+        }
+        for (at, part) in mapper.target.parts.iter().enumerate() {
+            let parent = &part.part.parent;
+            let query = RecordQuery::of(part.rules.relation.clone()).with(parent, ids.clone());
+            for record in self.store.all_records(&query).await? {
+                if let Some(id) = record.get(parent).as_uuid() {
+                    out.parts[at].entry(id).or_default().push(record);
+                }
+            }
+        }
+        let near = old().filter(|(_, _, how)| *how == How::Near);
+        let near: Vec<Value> = near.map(|(_, id, _)| Value::Uuid(*id)).collect();
+        if !near.is_empty() {
+            let query = RecordQuery::of(mapper.target.main.relation.clone()).with(ID, near);
+            out.features = by_key(self.store.all_records(&query).await?, ID);
+        }
+        Ok(out)
+    }
+}
+
+fn by_key(records: Vec<Record>, key: &str) -> HashMap<Uuid, Record> {
+    records
+        .into_iter()
+        .filter_map(|r| Some((r.get(key).as_uuid()?, r)))
+        .collect()
+}
+
+/// `line 7`, or `file.csv:7` where the load has several files.
+fn place(inputs: &[String], input: u32, line: u64) -> String {
+    match inputs.get(input as usize).filter(|_| inputs.len() > 1) {
+        Some(name) => format!("{name}:{line}"),
+        None => format!("line {line}"),
+    }
+}

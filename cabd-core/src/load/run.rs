@@ -1,0 +1,477 @@
+//! A load from end to end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use futures::channel::mpsc::{Sender, channel};
+use futures::future::{Either, poll_fn, ready};
+use futures::stream::{iter, once};
+use futures::{StreamExt, join};
+
+use super::convert::Refusal;
+use super::feed::{self, Chunk, Input};
+use super::mapper::{Goal, Mapped, MappedRow, Mapper};
+use super::mapping::{Encoding, Mapping};
+use super::matching::{How, Match, Matcher, Refused};
+use super::operations::{Hit, Maker};
+use super::report::{LoadReport, NoteKind, Notes, RejectSink, Rejected, Touched};
+use crate::error::{Error, Result};
+use crate::feature::{Action, Applied, ChangeHead, ChangeKind, Operation};
+use crate::format::{MAX_RECORD_BYTES, TextEncoding};
+use crate::id::Uuid;
+use crate::store::{OperationStream, Store};
+
+/// How far a load has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The file at hand.
+    pub input: String,
+    /// Bytes of it that were read, as stored.
+    pub bytes: u64,
+    /// Its size in bytes, where known.
+    pub size: Option<u64>,
+    /// Rows read of all files.
+    pub rows: u64,
+    /// Rows rejected of all files.
+    pub rejected: u64,
+}
+
+/// How to load.
+#[derive(Clone)]
+pub struct LoadOptions {
+    /// The feature type. A mapping may name it instead; where both do, they must agree.
+    pub feature_type: Option<String>,
+    /// The reference table (`schema.table`) to fill instead of a type.
+    pub table: Option<String>,
+    /// The mapping. Without one, columns named like stored attributes are those attributes; the place comes from the
+    /// file's geometry, from WKT in a column `geometry`, `Geometry (WKT)` or `wkt`, or from `longitude` and `latitude`, `lon` and `lat`,
+    /// or `x` and `y` in degrees; other columns are noted.
+    pub mapping: Option<Mapping>,
+    /// Name of the data source, instead of the mapping's.
+    pub source_name: Option<String>,
+    /// How rows find their features.
+    pub match_rule: Match,
+    /// Check and count everything, then leave the store as it was.
+    pub dry_run: bool,
+    /// Who loads.
+    pub author: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The program that loads.
+    pub client: Option<String>,
+    /// Longest record of a file in bytes.
+    pub max_record_bytes: usize,
+    /// Called about every thousand rows.
+    pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            feature_type: None,
+            table: None,
+            mapping: None,
+            source_name: None,
+            match_rule: Match::Source,
+            dry_run: false,
+            author: None,
+            reason: None,
+            client: None,
+            max_record_bytes: MAX_RECORD_BYTES,
+            progress: None,
+        }
+    }
+}
+
+impl fmt::Debug for LoadOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadOptions")
+            .field("feature_type", &self.feature_type)
+            .field("table", &self.table)
+            .field("source_name", &self.source_name)
+            .field("match_rule", &self.match_rule)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LoadOptions {
+    fn goal(&self) -> Result<Goal> {
+        let mapping = self.mapping.as_ref();
+        let one =
+            |given: &Option<String>, mapped: Option<&String>, field: &str| match (given, mapped) {
+                (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b) => {
+                    Err(Error::invalid(format!("the mapping is for {b:?}"))
+                        .field(field)
+                        .value(a))
+                }
+                (given, mapped) => Ok(given.as_ref().or(mapped).cloned()),
+            };
+        let feature_type = one(
+            &self.feature_type,
+            mapping.and_then(|m| m.feature_type.as_ref()),
+            "type",
+        )?;
+        let table = one(&self.table, mapping.and_then(|m| m.table.as_ref()), "table")?;
+        match (feature_type, table) {
+            (Some(id), None) => Ok(Goal::Type(id)),
+            (None, Some(id)) => Ok(Goal::Table(id)),
+            (None, None) => Err(Error::invalid(
+                "neither a feature type nor a reference table is named",
+            )
+            .field("type")
+            .hint("name the type, or use a mapping that does")),
+            (Some(a), Some(b)) => Err(Error::invalid(
+                "a feature type and a reference table are both named",
+            )
+            .field("type")
+            .value(format!("{a}, {b}"))),
+        }
+    }
+}
+
+/// Loads files into a store as one change, and says what became of their rows.
+///
+/// Rejected rows go to `rejects` as they come. The store must answer reads while it takes a change; every read sees it as it was before,
+/// so that rows of one load never match each other.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a fault of a file, with the place, or of the mapping; what the
+/// store's `apply` answers; what the sink answers. The store is as it was before.
+///
+/// ```
+/// use cabd_core::load::{Input, LoadOptions, load};
+/// # use cabd_core::{catalog::Manifest, memory::MemoryStore, store::CatalogStore};
+/// # let toml = "[type]\nid='sites'\nname.en='Sites'\n[geometry]\nkind='point'\n[[attributes]]\nid='cabd_id'\ntype='uuid'\nname.en='Identifier'\n[[attributes]]\nid='geometry'\ntype='geometry(point)'\nname.en='Place'\n[[attributes]]\nid='height_m'\ntype='double'\nname.en='Height'\n";
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # let store = MemoryStore::new();
+/// # store.change_catalog(&Manifest::from_toml("t", toml)?).await?;
+/// let csv = "lon,lat,height_m\n-75.5,45.4,12\n-75.6,45.5,tall\n";
+/// let options = LoadOptions { feature_type: Some("sites".into()), ..LoadOptions::default() };
+/// let report = load(&store, vec![Input::new("sites.csv", csv.as_bytes())], options, Box::new(())).await?;
+/// assert_eq!((report.inserted, report.rejected), (1, 1));
+/// assert_eq!(report.first_rejected[0].line, 3);
+/// # Ok::<(), cabd_core::Error>(())
+/// # }).unwrap();
+/// ```
+pub async fn load(
+    store: &dyn Store,
+    inputs: Vec<Input>,
+    options: LoadOptions,
+    rejects: Box<dyn RejectSink + '_>,
+) -> Result<LoadReport> {
+    let goal = options.goal()?;
+    let catalog = store.catalog().await?;
+    let mapper = Mapper::new(
+        catalog,
+        goal,
+        options.mapping.clone(),
+        options.source_name.clone(),
+    )?;
+    let encoding = match mapper.mapping().encoding {
+        Encoding::Utf8 => TextEncoding::Utf8,
+        Encoding::Latin1 => TextEncoding::Latin1,
+    };
+    let names = inputs.iter().map(|i| i.name.clone()).collect();
+    let sizes = inputs.iter().map(|i| i.size).collect();
+    let mut work = Work {
+        matcher: Matcher::new(store, options.match_rule),
+        mapper,
+        maker: Maker::default(),
+        notes: Notes::default(),
+        report: LoadReport::default(),
+        rejects,
+        names,
+        sizes,
+        options,
+    };
+    let mut first = vec![];
+    let head = work.head(&mut first).await?;
+    let chunks = feed::start(inputs, encoding, work.options.max_record_bytes)?;
+    let (mut sender, receiver) = channel::<Result<Vec<Operation>>>(1);
+    let operations: OperationStream = receiver
+        .map(|batch| match batch {
+            Ok(all) => Either::Left(iter(all.into_iter().map(Ok))),
+            Err(e) => Either::Right(once(ready(Err(e)))),
+        })
+        .flatten()
+        .boxed();
+    let produce = async {
+        let done = work.produce(first, chunks, &mut sender).await;
+        if done.is_err() {
+            // What the store says about this does not matter: the true reason is `done`.
+            let stop = Error::invalid("the load was stopped");
+            give(&mut sender, Err(stop)).await;
+        }
+        drop(sender);
+        done
+    };
+    let (applied, produced) = join!(store.apply(&head, operations), produce);
+    produced?;
+    work.finish(applied?)
+}
+
+/// Hands a batch to the store; false when it does not listen any more.
+async fn give(sender: &mut Sender<Result<Vec<Operation>>>, batch: Result<Vec<Operation>>) -> bool {
+    if poll_fn(|context| sender.poll_ready(context)).await.is_err() {
+        return false;
+    }
+    sender.start_send(batch).is_ok()
+}
+
+struct Work<'a> {
+    matcher: Matcher<'a>,
+    mapper: Mapper,
+    maker: Maker,
+    notes: Notes,
+    report: LoadReport,
+    rejects: Box<dyn RejectSink + 'a>,
+    names: Vec<String>,
+    sizes: Vec<Option<u64>>,
+    options: LoadOptions,
+}
+
+impl Work<'_> {
+    /// The head of the change; its one data source, if it has only one, is found or made first.
+    async fn head(&mut self, out: &mut Vec<Operation>) -> Result<ChangeHead> {
+        let only = self.mapper.only_source();
+        self.matcher.sources(&self.mapper, out).await?;
+        Ok(ChangeHead {
+            author: self.options.author.clone(),
+            reason: self.options.reason.clone(),
+            kind: ChangeKind::Load,
+            data_source: only.and_then(|at| self.matcher.source(at)).map(|s| s.id),
+            reviewer: None,
+            client: self.options.client.clone(),
+            dry_run: self.options.dry_run,
+        })
+    }
+
+    async fn produce(
+        &mut self,
+        first: Vec<Operation>,
+        mut chunks: futures::channel::mpsc::Receiver<Result<Chunk>>,
+        sender: &mut Sender<Result<Vec<Operation>>>,
+    ) -> Result<()> {
+        let mut out = first;
+        let mut ended = 0;
+        let mut crs: Option<String> = None;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            if let Some(columns) = &chunk.columns {
+                crs.clone_from(&chunk.crs);
+                self.maker.rules_changed();
+                let bound = self.mapper.bind(columns, crs.as_deref());
+                bound.map_err(|e| match e.place() {
+                    None => e.at(self.names[chunk.input].clone()),
+                    Some(_) => e,
+                })?;
+            }
+            if chunk.is_last {
+                ended += 1;
+                self.end_of_input(&chunk);
+            }
+            let (input, bytes) = (chunk.input, chunk.bytes);
+            let mut refused = vec![];
+            let rows = self.map(chunk, &mut refused);
+            if self.mapper.target.feature_type.is_some() {
+                self.features(rows, &mut refused, &mut out).await?;
+            } else {
+                self.table_rows(rows, &mut refused, &mut out);
+            }
+            refused.sort_by_key(|(input, line, _)| (*input, *line));
+            for why in refused {
+                self.reject(why)?;
+            }
+            if !out.is_empty() && !give(sender, Ok(std::mem::take(&mut out))).await {
+                return Ok(()); // the store stopped, and says why
+            }
+            if let Some(progress) = &self.options.progress {
+                progress(Progress {
+                    input: self.names[input].clone(),
+                    bytes,
+                    size: self.sizes[input],
+                    rows: self.report.read,
+                    rejected: self.report.rejected,
+                });
+            }
+        }
+        if ended < self.names.len() {
+            return Err(Error::internal("the reading thread ended early"));
+        }
+        if !out.is_empty() {
+            give(sender, Ok(out)).await;
+        }
+        self.rejects.finish()
+    }
+
+    fn end_of_input(&mut self, chunk: &Chunk) {
+        let name = &self.names[chunk.input];
+        self.mapper.note_columns(name, &mut self.notes);
+        if let Some(crs) = &chunk.crs {
+            let what = || (format!("the file declares {crs}"), name.clone());
+            self.notes.add(NoteKind::DeclaredCrs, "crs", what);
+        }
+    }
+
+    fn reject(&mut self, (input, line, why): Refused) -> Result<()> {
+        self.report.rejected += 1;
+        let row = Rejected {
+            input: self.names[input].clone(),
+            line,
+            field: why.field,
+            value: why.value,
+            reason: why.reason,
+        };
+        self.rejects.reject(&row)?;
+        if self.report.first_rejected.len() < LoadReport::FIRST_REJECTED {
+            self.report.first_rejected.push(row);
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, chunk: Chunk, refused: &mut Vec<Refused>) -> Vec<MappedRow> {
+        let mut out = Vec::with_capacity(chunk.rows.len());
+        let name = self.names[chunk.input].clone();
+        let place = |line: u64| format!("{name}:{line}");
+        for row in &chunk.rows {
+            self.report.read += 1;
+            match self.mapper.map(chunk.input, row, &mut self.notes, &place) {
+                Mapped::Row(mapped) => out.push(mapped),
+                Mapped::Skipped => self.report.skipped += 1,
+                Mapped::Rejected(why) => refused.push((chunk.input, row.line, why)),
+            }
+        }
+        out
+    }
+
+    fn place(&self, input: usize, line: u64) -> Arc<str> {
+        format!("{}:{line}", self.names[input]).into()
+    }
+
+    async fn features(
+        &mut self,
+        rows: Vec<MappedRow>,
+        refused: &mut Vec<Refused>,
+        out: &mut Vec<Operation>,
+    ) -> Result<()> {
+        self.matcher.sources(&self.mapper, out).await?;
+        let found = self
+            .matcher
+            .find(&self.mapper, rows, &self.names, refused)
+            .await?;
+        let existing = self.matcher.existing(&self.mapper, &found).await?;
+        for (row, id, how) in found {
+            if how == How::New
+                && let Some(why) = self.missing(&row)
+            {
+                refused.push((row.input, row.line, why));
+                continue;
+            }
+            let place = self.place(row.input, row.line);
+            let source: Option<Uuid> = row
+                .source
+                .and_then(|s| self.matcher.source(s))
+                .map(|s| s.id);
+            let hit = Hit {
+                row,
+                id,
+                how,
+                source,
+            };
+            self.maker
+                .make(&self.mapper.target, hit, &existing, &place, out);
+        }
+        Ok(())
+    }
+
+    /// A value that a new row must have and has not.
+    fn missing(&self, row: &MappedRow) -> Option<Refusal> {
+        let main = &self.mapper.target.main;
+        let refuse = |name: &str| Refusal::new(name, "", "a value is required");
+        for (i, column) in main.table.columns.iter().enumerate().skip(main.table.key) {
+            if column.nullable {
+                continue;
+            }
+            let at = main.rules.iter().position(|r| r.column == i);
+            if at.is_none_or(|at| row.main[at].is_null()) {
+                return Some(refuse(column.attribute.as_deref().unwrap_or(&column.name)));
+            }
+        }
+        for (part, own) in self.mapper.target.parts.iter().zip(&row.parts) {
+            if own.iter().all(crate::value::Value::is_null) {
+                continue;
+            }
+            let columns = part.rules.table.columns.iter().enumerate().skip(2);
+            for (i, column) in columns.filter(|(_, c)| !c.nullable) {
+                let at = part.rules.rules.iter().position(|r| r.column == i);
+                if at.is_none_or(|at| own[at].is_null()) {
+                    return Some(refuse(column.attribute.as_deref().unwrap_or(&column.name)));
+                }
+            }
+        }
+        None
+    }
+
+    fn table_rows(
+        &mut self,
+        rows: Vec<MappedRow>,
+        refused: &mut Vec<Refused>,
+        out: &mut Vec<Operation>,
+    ) {
+        for row in rows {
+            let main = &self.mapper.target.main;
+            let key = main.rules.iter().position(|r| r.column == 0);
+            let key = key.map(|at| &row.main[at]).filter(|k| !k.is_null());
+            let name = main.table.columns[0].name.clone();
+            let why = match key {
+                None => Some(("".to_owned(), "the row has no key".to_owned())),
+                Some(key) => self
+                    .matcher
+                    .first_of_key((row.input as u32, row.line), key)
+                    .map(|(input, line)| {
+                        let first = self.place(input as usize, line);
+                        (
+                            key.to_json().to_string(),
+                            format!("the key was in {first} already"),
+                        )
+                    }),
+            };
+            if let Some((value, why)) = why {
+                refused.push((row.input, row.line, Refusal::new(&name, value, why)));
+                continue;
+            }
+            let mut values = row.main;
+            if self.mapper.target.kind.is_some() {
+                values.push(row.geometry.into());
+            }
+            let main = &self.mapper.target.main;
+            let mut operation = Operation::with_fields(
+                main.relation.clone(),
+                Action::Put,
+                main.fields.clone(),
+                values,
+            );
+            operation.place = Some(self.place(row.input, row.line));
+            out.push(operation);
+        }
+    }
+
+    fn finish(self, applied: Applied) -> Result<LoadReport> {
+        let mut report = self.report;
+        let counts = Touched::from(applied.of(&self.mapper.target.main.relation));
+        report.inserted = counts.inserted;
+        report.updated = counts.updated;
+        report.unchanged = counts.unchanged;
+        report.kept = self.maker.kept;
+        report.commit = applied.commit.map(|c| c.0);
+        let relations = applied
+            .counts
+            .into_iter()
+            .map(|(r, c)| (r.to_string(), c.into()));
+        report.relations = relations.collect::<BTreeMap<_, _>>();
+        report.notes = self.notes.into_vec();
+        Ok(report)
+    }
+}

@@ -1,0 +1,46 @@
+//! The behaviour suite on PostGIS, and the random layer against the reference.
+
+use cabd_core::conformance::random;
+use cabd_core::memory::MemoryStore;
+use cabd_core::store::Store;
+use cabd_store_pg::PgStore;
+
+use crate::server;
+
+fn run<F: Future<Output = ()>>(case: F) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(case);
+}
+
+/// A store of its own; where PostGIS is to be skipped, the reference stands in.
+async fn opened(url: Option<String>) -> Box<dyn Store> {
+    match url {
+        Some(url) => Box::new(PgStore::connect(&url).await.unwrap()),
+        None => Box::new(MemoryStore::new()),
+    }
+}
+
+async fn fresh() -> (Box<dyn Store>, ()) {
+    (opened(server::bare().await).await, ())
+}
+
+async fn furnished() -> (Box<dyn Store>, ()) {
+    (opened(server::with_world().await).await, ())
+}
+
+cabd_core::conformance_suite!(run, fresh, furnished);
+
+#[test]
+fn random_changes_and_questions_have_the_answers_of_the_reference() {
+    run(async {
+        for seed in 0..4 {
+            let (store, ()) = furnished().await;
+            let reference = MemoryStore::new();
+            random::play(&reference, &*store, seed, 200).await;
+        }
+    });
+}
