@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Builds the `cabd` command and shows it at work: the sample inventory and the real sets found beside the checkout
 # (../shared/data, or CABD_REAL_DATA) go into demo/inventory.sqlite, and a few questions are answered.
-# Needs Rust and a C compiler; no PostgreSQL, no system SpatiaLite. Writes only into demo/; run again, it finds
-# everything unchanged. `rm -r demo` begins afresh.
+# Needs Rust and a C compiler; no PostgreSQL, no system SpatiaLite. Writes only into demo/; run again, it begins afresh.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -19,6 +18,7 @@ PATH="$target/debug:$PATH"
 data=${CABD_REAL_DATA:-../shared/data}
 store=demo/inventory.sqlite
 mkdir -p demo
+rm -f "$store" "$store"-* demo/*.rejected.csv demo/barriers.geojson
 
 # Says what comes, shows the command line as it can be typed, and runs it.
 show() { # sentence, command…
@@ -49,6 +49,8 @@ show "Make the inventory: one SpatiaLite file with the shipped catalogue" cabd i
 for set in dams waterfalls fishways; do
     load "sample-$set" "catalog/sample/$set.csv"
 done
+show "The same file again changes nothing" \
+    cabd load "$store" --mapping sample-dams --author demo catalog/sample/dams.csv
 if [ -d "$data" ]; then
     load dams-bc "$data/dams-bc/dams_bc.geojson"
     load waterfalls-bc-fiss "$data/waterfalls-bc-fiss/fiss_obstacles.csv.gz"
@@ -79,7 +81,7 @@ show "Dams by name, in French" \
 if [ -d "$data" ]; then
     show "Stream crossings that were assessed as barriers" \
         cabd query "$store" stream_crossings --filter passability_status_code:eq:1 --limit 5 \
-        --select stream_name,crossing_type,passability_status,date_assessed
+        --select stream_name,road_name,crossing_type_name,date_assessed
 fi
 show "How many barriers of any type in a box around the Skeena" \
     cabd query "$store" barriers --bbox -130,53.5,-126,56.5 --count

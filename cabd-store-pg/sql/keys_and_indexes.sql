@@ -1,7 +1,7 @@
--- The foreign keys of a table, and its indexes that no constraint needs.
-SELECT 'f', k.conname::text, pg_get_constraintdef(k.oid)
+-- The primary key and the foreign keys of a table, and its indexes that no constraint needs.
+SELECT k.contype::text, k.conname::text, pg_get_constraintdef(k.oid)
 FROM pg_constraint k
-WHERE k.conrelid = $1::text::regclass AND k.contype = 'f'
+WHERE k.conrelid = $1::text::regclass AND k.contype IN ('p', 'f')
 UNION ALL
 SELECT 'i', c.relname::text, pg_get_indexdef(i.indexrelid)
 FROM pg_index i

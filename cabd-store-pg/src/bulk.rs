@@ -7,6 +7,7 @@ use cabd_core::catalog::{Relation, Table};
 use cabd_core::error::{ErrorKind, Result};
 
 use crate::error::pg;
+use crate::pool::Session;
 use crate::sql::audit::{bulk_entry, log_all_inserts};
 use crate::sql::{ident, literal, name_of, rows};
 use crate::transaction::Transaction;
@@ -14,11 +15,19 @@ use crate::transaction::Transaction;
 /// Longest wait for the table before the load goes on without bulk mode.
 const LOCK_WAIT: &str = "2s";
 
+/// Rows from which foreign keys come back unvalidated: their values were checked under the locks that bulk mode holds.
+/// [`PgStore::close`](crate::PgStore) validates them.
+const VALIDATED_ROWS: i64 = 100_000;
+/// New log rows from which the log's look-up index is built anew rather than row by row.
+const LOG_REBUILT_ROWS: i64 = 50_000;
+
 /// A table in bulk mode, and what it gets back.
 pub(crate) struct Bulk {
     table: Arc<Table>,
     /// Name and definition.
     foreign_keys: Vec<(String, String)>,
+    /// Name and definition, where the primary key was taken away.
+    primary_key: Option<(String, String)>,
     /// Definitions.
     indexes: Vec<String>,
 }
@@ -26,87 +35,38 @@ pub(crate) struct Bulk {
 impl Transaction {
     /// Puts the table into bulk mode if it is empty and nobody else uses it.
     pub(crate) async fn begin_bulk(&mut self, table: &Arc<Table>) -> Result<()> {
-        if !self.is_empty(table).await? {
+        let version = self.catalog.version;
+        let session = self.session().await?;
+        if !is_empty(session, table).await? {
             return Ok(());
         }
-        self.session.run("SAVEPOINT bulk").await?;
-        match self.prepare_bulk(table).await {
+        session.run("SAVEPOINT bulk").await?;
+        match prepare(session, table, version).await {
             Ok(Some(bulk)) => {
-                self.bulk.push(bulk);
-                self.session
+                session
                     .run("RELEASE SAVEPOINT bulk; SET LOCAL lock_timeout = '30s'")
-                    .await
+                    .await?;
+                self.bulk.push(bulk);
+                Ok(())
             }
-            Ok(None) => self.leave_savepoint().await,
+            Ok(None) => leave_savepoint(session).await,
             Err(e) if e.kind() == ErrorKind::Busy || e.kind() == ErrorKind::Denied => {
-                self.leave_savepoint().await
+                leave_savepoint(session).await
             }
             Err(e) => Err(e),
         }
     }
 
-    async fn leave_savepoint(&self) -> Result<()> {
-        self.session
-            .run("ROLLBACK TO SAVEPOINT bulk; RELEASE SAVEPOINT bulk")
-            .await
-    }
-
-    async fn is_empty(&self, table: &Table) -> Result<bool> {
-        let row = self
-            .session
-            .client()?
-            .query_one(&rows::is_empty(table), &[])
-            .await
-            .map_err(pg)?;
-        row.try_get(0).map_err(pg)
-    }
-
-    async fn prepare_bulk(&self, table: &Arc<Table>) -> Result<Option<Bulk>> {
-        let name = name_of(table);
-        self.session
-            .run(&format!(
-                "SET LOCAL lock_timeout = '{LOCK_WAIT}'; LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"
-            ))
-            .await?;
-        if !self.is_empty(table).await? {
-            return Ok(None);
-        }
-        let client = self.session.client()?;
-        let mut foreign_keys: Vec<(String, String)> = vec![];
-        let mut indexes = vec![];
-        let mut script = String::new();
-        let found = client
-            .query(include_str!("../sql/keys_and_indexes.sql"), &[&name])
-            .await
-            .map_err(pg)?;
-        for row in &found {
-            let (kind, object, definition): (&str, String, String) =
-                (row.get(0), row.get(1), row.get(2));
-            if kind == "f" {
-                script.push_str(&format!(
-                    "ALTER TABLE {name} DROP CONSTRAINT {};\n",
-                    ident(&object)
-                ));
-                foreign_keys.push((object, definition));
-            } else {
-                script.push_str(&format!(
-                    "DROP INDEX {}.{};\n",
-                    ident(&table.schema),
-                    ident(&object)
-                ));
-                indexes.push(definition);
-            }
-        }
-        script.push_str(&format!(
-            "SELECT set_config('cabd.bulk', coalesce(current_setting('cabd.bulk', true), '') || {}, true)",
-            literal(&bulk_entry(table))
-        ));
-        self.session.run(&script).await?;
-        Ok(Some(Bulk {
-            table: table.clone(),
-            foreign_keys,
-            indexes,
-        }))
+    /// Gives a table in bulk mode its primary key back, because rows are about to be looked up.
+    pub(crate) async fn need_key(&mut self, of: &Relation) -> Result<()> {
+        let Some(bulk) = self.bulk.iter_mut().find(|b| b.table.relation == *of) else {
+            return Ok(());
+        };
+        let Some(key) = bulk.primary_key.take() else {
+            return Ok(());
+        };
+        let table = bulk.table.clone();
+        add_primary_key(self.session().await?, &table, &key).await
     }
 
     /// Ends bulk mode of a relation, or of all: logs the rows, brings back indexes and foreign keys.
@@ -121,32 +81,156 @@ impl Transaction {
         if ending.is_empty() {
             return Ok(());
         }
-        self.session
+        let left: String = self.bulk.iter().map(|b| bulk_entry(&b.table)).collect();
+        let session = self.session().await?;
+        session
             .run("SET LOCAL maintenance_work_mem = '256MB'")
             .await?;
+        let mut rows = vec![];
         for b in &ending {
-            self.session.run(&log_all_inserts(&b.table)).await?;
+            rows.push(count(session, &b.table).await?);
+        }
+        log_rows(session, &ending, rows.iter().sum()).await?;
+        for b in &ending {
+            if let Some(key) = &b.primary_key {
+                add_primary_key(session, &b.table, key).await?;
+            }
             for definition in &b.indexes {
-                self.session.run(definition).await?;
+                session.run(definition).await?;
             }
         }
-        for b in &ending {
+        for (b, rows) in ending.iter().zip(rows) {
             let name = name_of(&b.table);
+            let how = if rows > VALIDATED_ROWS { " NOT VALID" } else { "" };
             for (key, definition) in &b.foreign_keys {
-                let text = format!(
-                    "ALTER TABLE {name} ADD CONSTRAINT {} {definition}",
-                    ident(key)
-                );
-                self.session.run(&text).await?;
+                let definition = definition.trim_end_matches(" NOT VALID");
+                let text = format!("ALTER TABLE {name} ADD CONSTRAINT {} {definition}{how}", ident(key));
+                session.run(&text).await?;
             }
-            self.session.run(&format!("ANALYZE {name}")).await?;
+            session.run(&format!("ANALYZE {name}")).await?;
         }
-        let left: String = self.bulk.iter().map(|b| bulk_entry(&b.table)).collect();
-        self.session
-            .run(&format!(
-                "SELECT set_config('cabd.bulk', {}, true)",
-                literal(&left)
-            ))
+        session
+            .run(&format!("SELECT set_config('cabd.bulk', {}, true)", literal(&left)))
             .await
     }
+}
+
+async fn leave_savepoint(session: &Session) -> Result<()> {
+    session
+        .run("ROLLBACK TO SAVEPOINT bulk; RELEASE SAVEPOINT bulk")
+        .await
+}
+
+async fn is_empty(session: &Session, table: &Table) -> Result<bool> {
+    let row = session
+        .client()?
+        .query_one(&rows::is_empty(table), &[])
+        .await
+        .map_err(pg)?;
+    row.try_get(0).map_err(pg)
+}
+
+async fn count(session: &Session, table: &Table) -> Result<i64> {
+    let text = format!("SELECT count(*) FROM {}", name_of(table));
+    let row = session.client()?.query_one(&text, &[]).await.map_err(pg)?;
+    row.try_get(0).map_err(pg)
+}
+
+/// Takes away what makes inserts slow. The locks that this needs keep everybody from the table and from the rows its
+/// foreign keys name, so what was checked against them stays true. `None` where the table or the catalogue has changed.
+async fn prepare(session: &Session, table: &Arc<Table>, version: i64) -> Result<Option<Bulk>> {
+    let name = name_of(table);
+    session
+        .run(&format!(
+            "SET LOCAL lock_timeout = '{LOCK_WAIT}'; LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"
+        ))
+        .await?;
+    if !is_empty(session, table).await? {
+        return Ok(None);
+    }
+    let mut bulk = Bulk {
+        table: table.clone(),
+        foreign_keys: vec![],
+        primary_key: None,
+        indexes: vec![],
+    };
+    let mut script = String::new();
+    let found = session
+        .client()?
+        .query(include_str!("../sql/keys_and_indexes.sql"), &[&name])
+        .await
+        .map_err(pg)?;
+    for row in &found {
+        let (kind, object, definition): (&str, String, String) =
+            (row.get(0), row.get(1), row.get(2));
+        match kind {
+            "i" => {
+                script.push_str(&format!(
+                    "DROP INDEX {}.{};\n",
+                    ident(&table.schema),
+                    ident(&object)
+                ));
+                bulk.indexes.push(definition);
+            }
+            // Other tables' foreign keys need the primary key of a table that has children.
+            "p" if table.parent.is_none() => {}
+            _ => {
+                script.push_str(&format!(
+                    "ALTER TABLE {name} DROP CONSTRAINT {};\n",
+                    ident(&object)
+                ));
+                if kind == "p" {
+                    bulk.primary_key = Some((object, definition));
+                } else {
+                    bulk.foreign_keys.push((object, definition));
+                }
+            }
+        }
+    }
+    script.push_str(&format!(
+        "SELECT set_config('cabd.bulk', coalesce(current_setting('cabd.bulk', true), '') || {}, true)",
+        literal(&bulk_entry(table))
+    ));
+    session.run(&script).await?;
+    let unchanged = crate::catalog::version(session).await? == version;
+    Ok(unchanged.then_some(bulk))
+}
+
+async fn add_primary_key(session: &Session, table: &Table, key: &(String, String)) -> Result<()> {
+    let text = format!(
+        "ALTER TABLE {} ADD CONSTRAINT {} {}",
+        name_of(table),
+        ident(&key.0),
+        key.1
+    );
+    session.run(&text).await
+}
+
+/// Writes the lean log rows of all tables that end bulk mode.
+async fn log_rows(session: &Session, ending: &[Bulk], rows: i64) -> Result<()> {
+    let mut script = String::new();
+    for b in ending {
+        script.push_str(&log_all_inserts(&b.table));
+        script.push_str(";\n");
+    }
+    if rows >= LOG_REBUILT_ROWS && log_size(session).await? < rows {
+        script = format!(
+            "DROP INDEX cabd.audit_log_cabd_id_idx;\n{script}\
+             CREATE INDEX audit_log_cabd_id_idx ON cabd.audit_log (cabd_id);\n"
+        );
+    }
+    session.run(&script).await
+}
+
+/// About how many rows the log has.
+async fn log_size(session: &Session) -> Result<i64> {
+    let row = session
+        .client()?
+        .query_one(
+            "SELECT pg_relation_size('cabd.audit_log') / 100",
+            &[],
+        )
+        .await
+        .map_err(pg)?;
+    row.try_get(0).map_err(pg)
 }

@@ -60,7 +60,8 @@ impl PgStore {
     }
 }
 
-async fn version(session: &Session) -> Result<i64> {
+/// The catalogue's version.
+pub(crate) async fn version(session: &Session) -> Result<i64> {
     let statement = session
         .prepare("SELECT version FROM cabd.catalog_state")
         .await?;

@@ -82,7 +82,7 @@ pub(crate) async fn examine(store: &PgStore) -> Result<Vec<Finding>> {
     staging(&mut report, &present, &catalog);
     view_drift(&session, &mut report, &present, &catalog).await?;
     metadata(&session, &mut report, &catalog).await?;
-    report.0.sort_by(|a, b| b.severity.cmp(&a.severity));
+    report.0.sort_by_key(|f| std::cmp::Reverse(f.severity));
     Ok(report.0)
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
+use tokio::task::JoinHandle;
 use tokio_postgres::CopyInSink;
 
 use cabd_core::catalog::{Catalog, Relation, Table};
@@ -33,14 +34,31 @@ const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// A write transaction on a connection of its own.
 pub(crate) struct Transaction {
-    pub(crate) session: Session,
+    at_work: AtWork,
     pub(crate) bulk: Vec<Bulk>,
-    catalog: Arc<Catalog>,
+    pub(crate) catalog: Arc<Catalog>,
     looked_at: HashSet<Relation>,
 }
 
+/// What the connection does: nothing, or it takes rows while the next ones are made ready.
+enum AtWork {
+    Idle(Box<Session>),
+    Copying(JoinHandle<(Box<Session>, Result<()>)>),
+    /// Between two states, or after a copying task that died.
+    Lost,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        // The task's session goes with it, and rolls back.
+        if let AtWork::Copying(task) = self {
+            task.abort();
+        }
+    }
+}
+
 impl Transaction {
-    /// Begins; the head goes into settings that the audit triggers read.
+    /// Begins; the head goes into a setting that the audit triggers read.
     pub(crate) async fn begin(
         mut session: Session,
         catalog: Arc<Catalog>,
@@ -63,29 +81,46 @@ impl Transaction {
             .await
             .map_err(pg)?;
         Ok(Self {
-            session,
+            at_work: AtWork::Idle(Box::new(session)),
             bulk: vec![],
             catalog,
             looked_at: HashSet::new(),
         })
     }
 
+    /// The connection, once it has taken the rows it was given.
+    pub(crate) async fn session(&mut self) -> Result<&mut Session> {
+        if let AtWork::Copying(task) = &mut self.at_work {
+            let outcome = task.await;
+            self.at_work = AtWork::Lost;
+            let (session, copied) =
+                outcome.map_err(|e| Error::internal("the copying task ended").because(e))?;
+            self.at_work = AtWork::Idle(session);
+            copied?;
+        }
+        match &mut self.at_work {
+            AtWork::Idle(session) => Ok(session),
+            _ => Err(Error::internal("the transaction has lost its connection")),
+        }
+    }
+
     /// Leaves the store as it was.
     pub(crate) async fn rollback(mut self) -> Result<()> {
-        self.session.rollback().await
+        // Rows that were refused late are rolled back like the others.
+        let _ = self.session().await;
+        self.session().await?.rollback().await
     }
 
     /// Commits; the commit's number, if a logged row was written.
     pub(crate) async fn commit(mut self) -> Result<Option<CommitNumber>> {
         self.end_bulk(None).await?;
+        let session = self.session().await?;
         // The number is given now, under the lock that is held until the commit is visible.
-        self.session.run("SET CONSTRAINTS ALL IMMEDIATE").await?;
-        let statement = self
-            .session
+        session.run("SET CONSTRAINTS ALL IMMEDIATE").await?;
+        let statement = session
             .prepare(include_str!("../sql/commit_number.sql"))
             .await?;
-        let row = self
-            .session
+        let row = session
             .client()?
             .query_opt(&statement, &[])
             .await
@@ -94,24 +129,25 @@ impl Transaction {
             Some(row) => row.try_get::<_, Option<i64>>(0).map_err(pg)?,
             None => None,
         };
-        self.session.commit().await?;
+        session.commit().await?;
         Ok(number.map(CommitNumber))
     }
 
-    pub(crate) async fn execute(&self, q: &Query) -> Result<u64> {
-        let statement = self.session.prepare(&q.text).await?;
-        self.session
+    async fn execute(&mut self, q: &Query) -> Result<u64> {
+        let session = self.session().await?;
+        let statement = session.prepare(&q.text).await?;
+        session
             .client()?
             .execute(&statement, &refs(&q.params))
             .await
             .map_err(pg)
     }
 
-    async fn select(&self, text: &str, params: &[Param]) -> Result<Vec<Vec<Value>>> {
-        let statement = self.session.prepare(text).await?;
+    async fn select(&mut self, text: &str, params: &[Param]) -> Result<Vec<Vec<Value>>> {
+        let session = self.session().await?;
+        let statement = session.prepare(text).await?;
         let wires = Wire::of(statement.columns())?;
-        let found = self
-            .session
+        let found = session
             .client()?
             .query(&statement, &refs(params))
             .await
@@ -119,39 +155,63 @@ impl Transaction {
         found.iter().map(|r| values(r, &wires, 0)).collect()
     }
 
-    async fn copy(&self, table: &Table, all: &[Row]) -> Result<()> {
-        let statement = self.session.prepare(&rows::copy_in(table)).await?;
-        let sink: CopyInSink<Bytes> = self
-            .session
-            .client()?
-            .copy_in(&statement)
-            .await
-            .map_err(pg)?;
-        let mut sink = pin!(sink);
-        let width = i16::try_from(table.columns.len())
-            .map_err(|_| Error::internal(format!("{} has too many columns", table.qualified())))?;
-        let mut data = BytesMut::with_capacity(CHUNK + CHUNK / 4);
-        data.put_slice(COPY_HEAD);
-        for row in all {
-            data.put_i16(width);
-            for (c, v) in table.columns.iter().zip(row) {
-                put_column(&mut data, &c.data_type, v).map_err(|e| e.field(&c.name))?;
-            }
-            if data.len() >= CHUNK {
-                sink.send(data.split().freeze()).await.map_err(pg)?;
-                data.reserve(CHUNK + CHUNK / 4);
-            }
-        }
-        data.put_i16(-1);
-        sink.send(data.freeze()).await.map_err(pg)?;
-        sink.finish().await.map_err(pg)?;
+    /// Gives the rows to the server, which takes them while the caller goes on; an error shows at the next use of the
+    /// transaction.
+    async fn copy(&mut self, table: &Table, all: &[Row]) -> Result<()> {
+        let chunks = encode(table, all)?;
+        self.session().await?;
+        let AtWork::Idle(session) = std::mem::replace(&mut self.at_work, AtWork::Lost) else {
+            return Err(Error::internal("the transaction has lost its connection"));
+        };
+        let text = rows::copy_in(table);
+        self.at_work = AtWork::Copying(tokio::spawn(async move {
+            let copied = send(&session, &text, chunks).await;
+            (session, copied)
+        }));
         Ok(())
     }
 }
 
+/// Rows as binary COPY data.
+fn encode(table: &Table, all: &[Row]) -> Result<Vec<Bytes>> {
+    let width = i16::try_from(table.columns.len())
+        .map_err(|_| Error::internal(format!("{} has too many columns", table.qualified())))?;
+    let mut chunks = vec![];
+    let mut data = BytesMut::with_capacity(CHUNK + CHUNK / 4);
+    data.put_slice(COPY_HEAD);
+    for row in all {
+        data.put_i16(width);
+        for (c, v) in table.columns.iter().zip(row) {
+            put_column(&mut data, &c.data_type, v).map_err(|e| e.field(&c.name))?;
+        }
+        if data.len() >= CHUNK {
+            chunks.push(data.split().freeze());
+            data.reserve(CHUNK + CHUNK / 4);
+        }
+    }
+    data.put_i16(-1);
+    chunks.push(data.freeze());
+    Ok(chunks)
+}
+
+async fn send(session: &Session, text: &str, chunks: Vec<Bytes>) -> Result<()> {
+    let statement = session.prepare(text).await?;
+    let sink: CopyInSink<Bytes> = session
+        .client()?
+        .copy_in(&statement)
+        .await
+        .map_err(pg)?;
+    let mut sink = pin!(sink);
+    for chunk in chunks {
+        sink.send(chunk).await.map_err(pg)?;
+    }
+    sink.finish().await.map_err(pg)?;
+    Ok(())
+}
+
 impl Transaction {
     /// Refuses the deletion of rows that other rows name.
-    async fn refuse_named(&self, table: &Table, keys: &[Row]) -> Result<()> {
+    async fn refuse_named(&mut self, table: &Table, keys: &[Row]) -> Result<()> {
         let mut by_table: BTreeMap<String, (Arc<Table>, Vec<usize>)> = BTreeMap::new();
         for (other, column) in self.catalog.columns_naming(&table.relation) {
             by_table
@@ -184,6 +244,7 @@ fn place(row: &[Value], keys: usize) -> Option<usize> {
 #[async_trait]
 impl WriteTransaction for Transaction {
     async fn fetch(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<Option<Row>>> {
+        self.need_key(&table.relation).await?;
         let params = rows::key_params(table, keys)?;
         let mut out = vec![None; keys.len()];
         for mut row in self.select(&rows::fetch(table), &params).await? {
@@ -196,6 +257,7 @@ impl WriteTransaction for Transaction {
     }
 
     async fn existing(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<bool>> {
+        self.need_key(&table.relation).await?;
         let params = rows::key_params(table, keys)?;
         let mut out = vec![false; keys.len()];
         for row in self.select(&rows::existing(table), &params).await? {

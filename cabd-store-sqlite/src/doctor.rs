@@ -39,7 +39,7 @@ pub(crate) fn examine(conn: &Connection, catalog: &Catalog) -> Result<Vec<Findin
             )?;
         }
     }
-    d.findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    d.findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     Ok(d.findings)
 }
 

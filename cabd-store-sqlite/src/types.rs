@@ -53,7 +53,7 @@ fn blob(g: &Geometry) -> Result<Vec<u8>> {
     }
 }
 
-fn text<'a>(v: &'a [u8]) -> Result<&'a str> {
+fn text(v: &[u8]) -> Result<&str> {
     std::str::from_utf8(v).map_err(|e| Error::corrupt("stored text is not UTF-8").because(e))
 }
 

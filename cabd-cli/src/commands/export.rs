@@ -134,7 +134,7 @@ fn metadata(catalog: &Catalog, feature_type: &str) -> Result<Metadata> {
 /// The target, packed or not.
 enum Sink {
     Plain(Target),
-    Packed(GzEncoder<Target>),
+    Packed(Box<GzEncoder<Target>>),
 }
 
 impl Sink {
@@ -144,7 +144,7 @@ impl Sink {
             .extension()
             .is_some_and(|end| end.eq_ignore_ascii_case("gz"));
         Ok(if is_packed {
-            Sink::Packed(GzEncoder::new(target, Compression::default()))
+            Sink::Packed(Box::new(GzEncoder::new(target, Compression::default())))
         } else {
             Sink::Plain(target)
         })

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cabd::format::Format;
-use cabd::load::{LoadOptions, LoadReport, Mapping, Match, Progress, Touched};
+use cabd::load::{LoadOptions, LoadReport, Mapping, Match, Note, NoteKind, Progress, Touched};
 use cabd::{Error, Result, load};
 use clap::Args;
 use indicatif::ProgressBar;
@@ -222,21 +222,8 @@ fn show(answer: &Answer<'_>) -> Result<()> {
             &[1, 2, 3],
         )?;
     }
-    for note in report.notes.iter().take(NOTES_SHOWN) {
-        let kind = serde_json::to_value(note.kind).unwrap_or_default();
-        let kind = kind.as_str().unwrap_or("note").replace('_', " ");
-        let place = match note.place.as_str() {
-            "" => String::new(),
-            place => format!(", {place}"),
-        };
-        output::line(format!(
-            "note: {kind}: {}: {} ({} times{place})",
-            note.field, note.first, note.count
-        ))?;
-    }
-    if report.notes.len() > NOTES_SHOWN {
-        let more = report.notes.len() - NOTES_SHOWN;
-        output::line(format!("note: … and {more} more; --json has all"))?;
+    for line in note_lines(&report.notes) {
+        output::line(line)?;
     }
     for file in answer.rejected_files {
         output::line(format!("rejected rows: {}", file.display()))?;
@@ -245,6 +232,47 @@ fn show(answer: &Answer<'_>) -> Result<()> {
         output::line(format!("attribution: {attribution}"))?;
     }
     Ok(())
+}
+
+/// The notes in few lines: what the mapping itself foresees is only counted.
+fn note_lines(notes: &[Note]) -> Vec<String> {
+    let counted = |kind: NoteKind, what: &str| {
+        let of_kind = notes.iter().filter(|note| note.kind == kind);
+        let fields: Vec<String> = of_kind
+            .map(|note| format!("{} {}", note.field, note.count))
+            .collect();
+        let line = format!("note: {what}: {}", fields.join(", "));
+        (!fields.is_empty()).then_some(line)
+    };
+    let mut lines: Vec<String> = [
+        counted(
+            NoteKind::DroppedValue,
+            "values left out, as the mapping says",
+        ),
+        counted(NoteKind::KeptValue, "values kept, of other data sources"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let is_counted =
+        |note: &&Note| matches!(note.kind, NoteKind::DroppedValue | NoteKind::KeptValue);
+    let others: Vec<&Note> = notes.iter().filter(|note| !is_counted(note)).collect();
+    for note in others.iter().take(NOTES_SHOWN) {
+        let place = if note.place.is_empty() {
+            ""
+        } else {
+            ", first at "
+        };
+        lines.push(format!(
+            "note: {}: {} ({} times{place}{})",
+            note.field, note.first, note.count, note.place
+        ));
+    }
+    if others.len() > NOTES_SHOWN {
+        let more = others.len() - NOTES_SHOWN;
+        lines.push(format!("note: … and {more} more; --json has all"));
+    }
+    lines
 }
 
 fn row(name: &str, touched: &Touched) -> Vec<String> {
@@ -270,6 +298,29 @@ mod tests {
     fn an_unknown_mapping_names_the_shipped_ones() {
         let error = read_mapping("dams-ab").unwrap_err();
         assert!(error.next_step().unwrap().contains("dams-bc"));
+    }
+
+    #[test]
+    fn values_that_the_mapping_drops_are_counted_in_one_line() {
+        let note = |kind, field: &str| Note {
+            kind,
+            field: field.to_owned(),
+            count: 7,
+            first: "\"x\": strange".to_owned(),
+            place: "a.csv:2".to_owned(),
+        };
+        let notes = [
+            note(NoteKind::UnusedColumn, "colour"),
+            note(NoteKind::DroppedValue, "use_code"),
+            note(NoteKind::DroppedValue, "height_m"),
+        ];
+        assert_eq!(
+            note_lines(&notes),
+            [
+                "note: values left out, as the mapping says: use_code 7, height_m 7",
+                "note: colour: \"x\": strange (7 times, first at a.csv:2)",
+            ]
+        );
     }
 
     #[test]

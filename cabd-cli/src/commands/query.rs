@@ -284,7 +284,7 @@ fn text(value: &Value) -> Result<String> {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Int(i) => i.to_string(),
-        Value::Double(d) => d.to_string(),
+        Value::Double(d) => number(*d),
         Value::Text(t) => t.clone(),
         Value::Uuid(id) => id.to_string(),
         Value::Date(date) => date.to_string(),
@@ -295,6 +295,16 @@ fn text(value: &Value) -> Result<String> {
             items.join("; ")
         }
     })
+}
+
+/// At most six decimals: a decimetre of a degree, a micrometre of a metre.
+fn number(value: f64) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(1e-6..1e15).contains(&size) {
+        return format!("{value:e}");
+    }
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -330,6 +340,20 @@ mod tests {
         assert_eq!(remark(3, 3, 0), "3 of 3");
         assert!(remark(20, 264, 0).starts_with("20 of 264; use --limit"));
         assert!(remark(3, 3, 7).contains("7 more columns"));
+    }
+
+    #[test]
+    fn a_number_has_six_decimals_at_most() {
+        for (value, text) in [
+            (243.0, "243"),
+            (0.1 + 0.2, "0.3"),
+            (-128.298432740553, "-128.298433"),
+            (1e9, "1000000000"),
+            (-2.5e-9, "-2.5e-9"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(number(value), text);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::attribute::{ID, Origin};
 use super::code_list::CodeList;
 use super::feature_type::{FeatureType, Link, Part};
 use crate::geometry::GeometryKind;
-use crate::value::DataType;
+use crate::value::{DataType, Value};
 
 /// An audited relation, by meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +82,8 @@ pub struct Column {
     pub data_type: DataType,
     /// Whether it may be null.
     pub nullable: bool,
+    /// The value of a new row that gives none.
+    pub default: Option<Value>,
     /// The relation whose key its values must be.
     pub references: Option<Relation>,
     /// The attribute shown from it, for comments.
@@ -94,6 +96,7 @@ impl Column {
             name: name.to_owned(),
             data_type,
             nullable: true,
+            default: None,
             references: None,
             attribute: None,
         }
@@ -422,7 +425,10 @@ pub fn contact_table() -> Table {
         Column::new("name", text()).not_null(),
         Column::new("organization", text()),
         Column::new("datasource_id", DataType::Uuid).references(Relation::DataSource),
-        Column::new("mailing_list", DataType::Boolean),
+        Column {
+            default: Some(Value::Bool(false)),
+            ..Column::new("mailing_list", DataType::Boolean).not_null()
+        },
     ];
     Table::new(Relation::Contact, "cabd", "contacts", columns, 1)
 }

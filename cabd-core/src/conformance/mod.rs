@@ -80,26 +80,27 @@ macro_rules! conformance_suite {
         $crate::conformance_suite!($run, $fresh, $fresh);
     };
     ($run:expr, $fresh:expr, $furnished:expr) => {
-        $crate::__conformance_cases!(($crate::__conformance_tests) { ($run) ($fresh) ($furnished) });
+        $crate::__conformance_cases!(($crate::__conformance_tests) { ($run) ($fresh) ($furnished) super });
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_tests {
-    ({ $run:tt $fresh:tt $furnished:tt } $($file:ident { $($case:ident)* })*) => {
-        $($crate::__conformance_tests!(@file $run $fresh $furnished $file { $($case)* });)*
+    ({ $run:tt $fresh:tt $furnished:tt $around:tt } $($file:ident { $($case:ident)* })*) => {
+        $($crate::__conformance_tests!(@file $run $fresh $furnished $around $file { $($case)* });)*
     };
     // Cases that begin with an empty store.
-    (@file $run:tt $fresh:tt $furnished:tt catalogue { $($case:ident)* }) => {
-        $crate::__conformance_tests!(@tests $run $fresh catalogue { $($case)* });
+    (@file $run:tt $fresh:tt $furnished:tt $around:tt catalogue { $($case:ident)* }) => {
+        $crate::__conformance_tests!(@tests $run $fresh $around catalogue { $($case)* });
     };
-    (@file $run:tt $fresh:tt $furnished:tt $file:ident { $($case:ident)* }) => {
-        $crate::__conformance_tests!(@tests $run $furnished $file { $($case)* });
+    (@file $run:tt $fresh:tt $furnished:tt $around:tt $file:ident { $($case:ident)* }) => {
+        $crate::__conformance_tests!(@tests $run $furnished $around $file { $($case)* });
     };
-    (@tests $run:tt $fresh:tt $file:ident { $($case:ident)* }) => {
+    (@tests $run:tt $fresh:tt $around:tt $file:ident { $($case:ident)* }) => {
         mod $file {
-            use super::*;
+            // The module that names `run` and `fresh`.
+            use $around::*;
             $crate::__conformance_tests!(@each $run $fresh $file $($case)*);
         }
     };

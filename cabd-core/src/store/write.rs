@@ -251,6 +251,7 @@ impl Engine<'_> {
             }
         }
         if matches!(op.action, Action::Insert) {
+            fill_in(&table, &mut row);
             required(&table, &row)?;
         }
         Ok(Step {
@@ -390,6 +391,7 @@ impl Engine<'_> {
                             .cloned()
                             .unwrap_or_default();
                     }
+                    fill_in(table, &mut row);
                     required(table, &row).map_err(|e| placed(e, &place))?;
                     inserts.push(row);
                 }
@@ -526,6 +528,15 @@ fn nullable(table: &Table, column: usize) -> bool {
 
 fn is_feature(table: &Table) -> bool {
     matches!(table.relation, Relation::Feature(_))
+}
+
+/// Gives the columns of a new row their defaults.
+fn fill_in(table: &Table, row: &mut Row) {
+    for (c, v) in table.columns.iter().zip(row) {
+        if let Some(default) = c.default.as_ref().filter(|_| v.is_null()) {
+            v.clone_from(default);
+        }
+    }
 }
 
 fn required(table: &Table, row: &Row) -> Result<()> {

@@ -1,10 +1,10 @@
 //! Integration tests of cabd-core.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod format;
-mod load;
 #[cfg(feature = "conformance")]
 mod faults;
+mod format;
+mod load;
 #[cfg(feature = "conformance")]
 mod memory;
 #[cfg(feature = "conformance")]

@@ -34,7 +34,7 @@ fn wide_dams(n: u64) -> impl Iterator<Item = Operation> + Send {
         "ownership_type_code",
         "use_code",
         "function_code",
-        "dam_condition_code",
+        "condition_code",
         "operating_status_code",
         "construction_year",
         "province_territory_code",

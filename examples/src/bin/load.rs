@@ -40,7 +40,6 @@ async fn main() -> cabd::Result<()> {
 
     let options = LoadOptions {
         mapping: Some(Mapping::from_toml(MAPPING)?),
-        author: Some("Ann".to_owned()),
         ..LoadOptions::default()
     };
     let rejected: Arc<Mutex<Vec<Rejected>>> = Arc::default();
@@ -48,9 +47,10 @@ async fn main() -> cabd::Result<()> {
         let inputs = vec![Input::new("dams.csv", FILE.as_bytes())];
         let sink = Box::new(rejected.clone());
         let report = load(store.as_ref(), inputs, options.clone(), sink).await?;
+        let (new, same) = (report.inserted, report.unchanged);
         println!(
-            "{round}: {} new, {} unchanged, {} rejected",
-            report.inserted, report.unchanged, report.rejected
+            "{round}: {new} new, {same} unchanged, {} rejected",
+            report.rejected
         );
     }
     for row in rejected.lock().iter().flat_map(|rows| rows.iter()).take(2) {

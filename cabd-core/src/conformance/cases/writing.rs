@@ -369,6 +369,17 @@ pub async fn contacts_and_codes_are_written_like_features(store: &dyn Store) {
     let contacts = all(store, Relation::Contact).await;
     assert_eq!(contacts[0].get("email"), &Value::from("a@example.org"));
     assert_eq!(contacts[0].get("mailing_list"), &Value::from(true));
+    let silent = Operation::new(Relation::Contact, Action::Put)
+        .set("id", id(3))
+        .set("email", "b@example.org")
+        .set("name", "B");
+    write(store, vec![silent]).await;
+    let contacts = all(store, Relation::Contact).await;
+    assert_eq!(
+        contacts[1].get("mailing_list"),
+        &Value::from(false),
+        "unless they ask for it"
+    );
     let codes = all(store, Relation::Codes("weirs.size_codes".into())).await;
     let keys: Vec<_> = codes
         .iter()
