@@ -33,7 +33,9 @@ pub async fn run(features: u64) -> bool {
         let mut writer = cabd::format::Format::GeoJson
             .writer(&stream.schema, file, cabd::format::WriteOptions::default())
             .unwrap();
-        cabd::format::write_features(stream.batches, &mut *writer).await.unwrap()
+        cabd::format::write_features(stream.batches, &mut *writer)
+            .await
+            .unwrap()
     })
     .await;
     assert_eq!(written, features);

@@ -21,7 +21,7 @@ pub fn print(bytes: &[u8]) -> Result<()> {
 /// Writes a line to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn line(text: impl AsRef<str>) -> Result<()> {
     print(format!("{}\n", text.as_ref()).as_bytes())
 }
@@ -29,7 +29,7 @@ pub fn line(text: impl AsRef<str>) -> Result<()> {
 /// Writes a value as JSON, indented, to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::internal("the answer does not fit into JSON").because(e))?;

@@ -31,7 +31,7 @@ CREATE TABLE cabd.audit_log (
     changeset bigint NOT NULL
 );
 COMMENT ON TABLE cabd.audit_log IS 'One row per changed row. An UPDATE keeps what changed, a DELETE the whole row, an INSERT nothing: the values at creation follow by undoing later changes.';
-COMMENT ON COLUMN cabd.audit_log.row_key IS 'The key''s values, where cabd_id, datasource_id and id_pk do not name the row.';
+COMMENT ON COLUMN cabd.audit_log.row_key IS 'The key''s values that cabd_id, datasource_id and id_pk do not hold.';
 CREATE INDEX audit_log_changeset_idx ON cabd.audit_log (changeset);
 CREATE INDEX audit_log_cabd_id_idx ON cabd.audit_log (cabd_id);
 

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use cabd_core::catalog::{Relation, Table};
+use cabd_core::catalog::{Catalog, Relation, Table};
 use cabd_core::error::{ErrorKind, Result};
 
 use crate::error::pg;
 use crate::pool::Session;
 use crate::sql::audit::{bulk_entry, log_all_inserts};
-use crate::sql::{ident, literal, name_of, rows};
+use crate::sql::rows::{analyze, is_empty as no_rows};
+use crate::sql::{ident, literal, name_of};
 use crate::transaction::Transaction;
 
 /// Longest wait for the table before the load goes on without bulk mode.
@@ -30,6 +31,19 @@ pub(crate) struct Bulk {
     primary_key: Option<(String, String)>,
     /// Definitions.
     indexes: Vec<String>,
+    rows: i64,
+}
+
+impl Bulk {
+    /// Whether it is that relation's.
+    pub(crate) fn is_of(&self, relation: &Relation) -> bool {
+        self.table.relation == *relation
+    }
+
+    /// Counts rows that were inserted.
+    pub(crate) fn add(&mut self, rows: usize) {
+        self.rows += i64::try_from(rows).unwrap_or(i64::MAX / 2);
+    }
 }
 
 impl Transaction {
@@ -59,7 +73,7 @@ impl Transaction {
 
     /// Gives a table in bulk mode its primary key back, because rows are about to be looked up.
     pub(crate) async fn need_key(&mut self, of: &Relation) -> Result<()> {
-        let Some(bulk) = self.bulk.iter_mut().find(|b| b.table.relation == *of) else {
+        let Some(bulk) = self.bulk.iter_mut().find(|b| b.is_of(of)) else {
             return Ok(());
         };
         let Some(key) = bulk.primary_key.take() else {
@@ -74,7 +88,7 @@ impl Transaction {
         let ending: Vec<Bulk> = match of {
             None => std::mem::take(&mut self.bulk),
             Some(relation) => {
-                let at = self.bulk.iter().position(|b| b.table.relation == *relation);
+                let at = self.bulk.iter().position(|b| b.is_of(relation));
                 at.map(|i| self.bulk.swap_remove(i)).into_iter().collect()
             }
         };
@@ -86,11 +100,8 @@ impl Transaction {
         session
             .run("SET LOCAL maintenance_work_mem = '256MB'")
             .await?;
-        let mut rows = vec![];
-        for b in &ending {
-            rows.push(count(session, &b.table).await?);
-        }
-        log_rows(session, &ending, rows.iter().sum()).await?;
+        let mut unvalidated = false;
+        log_rows(session, &ending).await?;
         for b in &ending {
             if let Some(key) = &b.primary_key {
                 add_primary_key(session, &b.table, key).await?;
@@ -99,20 +110,44 @@ impl Transaction {
                 session.run(definition).await?;
             }
         }
-        for (b, rows) in ending.iter().zip(rows) {
+        for b in &ending {
             let name = name_of(&b.table);
-            let how = if rows > VALIDATED_ROWS { " NOT VALID" } else { "" };
+            let later = b.rows > VALIDATED_ROWS;
+            unvalidated |= later;
+            let how = if later { " NOT VALID" } else { "" };
             for (key, definition) in &b.foreign_keys {
                 let definition = definition.trim_end_matches(" NOT VALID");
-                let text = format!("ALTER TABLE {name} ADD CONSTRAINT {} {definition}{how}", ident(key));
+                let text = format!(
+                    "ALTER TABLE {name} ADD CONSTRAINT {} {definition}{how}",
+                    ident(key)
+                );
                 session.run(&text).await?;
             }
-            session.run(&format!("ANALYZE {name}")).await?;
+            session.run(&analyze(&b.table)).await?;
         }
         session
-            .run(&format!("SELECT set_config('cabd.bulk', {}, true)", literal(&left)))
-            .await
+            .run(&format!(
+                "SELECT set_config('cabd.bulk', {}, true)",
+                literal(&left)
+            ))
+            .await?;
+        self.unvalidated |= unvalidated;
+        Ok(())
     }
+}
+
+/// Validates the foreign keys that big loads left; others read and write meanwhile.
+pub(crate) async fn validate_keys(session: &Session, catalog: &Catalog) -> Result<()> {
+    let tables: Vec<String> = catalog.tables().iter().map(|t| t.qualified()).collect();
+    let found = session
+        .client()?
+        .query(include_str!("../sql/unvalidated.sql"), &[&tables])
+        .await
+        .map_err(pg)?;
+    for row in &found {
+        session.run(row.get(0)).await?;
+    }
+    Ok(())
 }
 
 async fn leave_savepoint(session: &Session) -> Result<()> {
@@ -124,15 +159,9 @@ async fn leave_savepoint(session: &Session) -> Result<()> {
 async fn is_empty(session: &Session, table: &Table) -> Result<bool> {
     let row = session
         .client()?
-        .query_one(&rows::is_empty(table), &[])
+        .query_one(&no_rows(table), &[])
         .await
         .map_err(pg)?;
-    row.try_get(0).map_err(pg)
-}
-
-async fn count(session: &Session, table: &Table) -> Result<i64> {
-    let text = format!("SELECT count(*) FROM {}", name_of(table));
-    let row = session.client()?.query_one(&text, &[]).await.map_err(pg)?;
     row.try_get(0).map_err(pg)
 }
 
@@ -153,6 +182,7 @@ async fn prepare(session: &Session, table: &Arc<Table>, version: i64) -> Result<
         foreign_keys: vec![],
         primary_key: None,
         indexes: vec![],
+        rows: 0,
     };
     let mut script = String::new();
     let found = session
@@ -207,29 +237,28 @@ async fn add_primary_key(session: &Session, table: &Table, key: &(String, String
 }
 
 /// Writes the lean log rows of all tables that end bulk mode.
-async fn log_rows(session: &Session, ending: &[Bulk], rows: i64) -> Result<()> {
+async fn log_rows(session: &Session, ending: &[Bulk]) -> Result<()> {
     let mut script = String::new();
     for b in ending {
         script.push_str(&log_all_inserts(&b.table));
         script.push_str(";\n");
     }
-    if rows >= LOG_REBUILT_ROWS && log_size(session).await? < rows {
-        script = format!(
-            "DROP INDEX cabd.audit_log_cabd_id_idx;\n{script}\
-             CREATE INDEX audit_log_cabd_id_idx ON cabd.audit_log (cabd_id);\n"
-        );
+    let rows = ending.iter().map(|b| b.rows).sum();
+    if rows < LOG_REBUILT_ROWS || log_size(session).await? > rows {
+        return session.run(&script).await;
     }
-    session.run(&script).await
+    session
+        .run("DROP INDEX cabd.audit_log_cabd_id_idx, cabd.audit_log_changeset_idx")
+        .await?;
+    session.run(&script).await?;
+    session.run(include_str!("../sql/log_indexes.sql")).await
 }
 
 /// About how many rows the log has.
 async fn log_size(session: &Session) -> Result<i64> {
     let row = session
         .client()?
-        .query_one(
-            "SELECT pg_relation_size('cabd.audit_log') / 100",
-            &[],
-        )
+        .query_one("SELECT pg_relation_size('cabd.audit_log') / 100", &[])
         .await
         .map_err(pg)?;
     row.try_get(0).map_err(pg)

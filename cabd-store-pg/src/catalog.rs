@@ -137,7 +137,7 @@ pub(crate) async fn regenerate(session: &Session, views_too: bool) -> Result<()>
             make_view(session, &catalog, ft, lang, views_too).await?;
         }
     }
-    Ok(())
+    crate::bulk::validate_keys(session, &catalog).await
 }
 
 /// A table with everything on it.

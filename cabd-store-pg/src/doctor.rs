@@ -172,10 +172,14 @@ fn tables(report: &mut Report, present: &Present, catalog: &Catalog, t: &Table) 
     }
     let mut piece = |kind: &str, check, severity, wanted: &str, what: &str| {
         let key = (kind.to_owned(), name.clone(), wanted.to_owned());
-        let problem = match present.objects.get(&key) {
+        let (severity, problem) = match present.objects.get(&key) {
             Some(true) => return,
-            Some(false) => "does not work (invalid, disabled or not validated)",
-            None => "is missing",
+            Some(false) if kind == "key" => (
+                Severity::Note,
+                "is not validated for the rows of a big load",
+            ),
+            Some(false) => (severity, "is disabled or not valid"),
+            None => (severity, "is missing"),
         };
         report.add(
             severity,

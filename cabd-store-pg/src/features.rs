@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -188,7 +189,9 @@ impl FeatureStore for PgStore {
             transaction.rollback().await?;
             None
         } else {
-            transaction.commit().await?
+            let (number, unvalidated) = transaction.commit().await?;
+            self.unvalidated.fetch_or(unvalidated, Ordering::Relaxed);
+            number
         };
         Ok(Applied { commit, counts })
     }

@@ -21,6 +21,7 @@ mod transaction;
 mod types;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
@@ -42,6 +43,8 @@ const OLDEST_SERVER: i32 = 140_000;
 pub struct PgStore {
     pool: Pool,
     catalog: RwLock<Arc<Catalog>>,
+    /// Whether a big load left foreign keys to validate.
+    unvalidated: AtomicBool,
 }
 
 impl std::fmt::Debug for PgStore {
@@ -105,6 +108,7 @@ impl PgStore {
         Ok(Self {
             pool: Pool::new(config::read(url)?)?,
             catalog: RwLock::new(Arc::new(Catalog::assemble(-1, Manifest::default()))),
+            unvalidated: AtomicBool::new(false),
         })
     }
 }
@@ -190,6 +194,11 @@ impl Store for PgStore {
     }
 
     async fn close(&self) -> Result<()> {
+        if self.unvalidated.swap(false, Ordering::Relaxed) {
+            let mut session = self.pool.session().await?;
+            let catalog = self.catalog_on(&mut session).await?;
+            bulk::validate_keys(&session, &catalog).await?;
+        }
         self.pool.close();
         Ok(())
     }

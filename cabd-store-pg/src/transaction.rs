@@ -37,6 +37,8 @@ pub(crate) struct Transaction {
     at_work: AtWork,
     pub(crate) bulk: Vec<Bulk>,
     pub(crate) catalog: Arc<Catalog>,
+    /// Whether foreign keys came back unvalidated.
+    pub(crate) unvalidated: bool,
     looked_at: HashSet<Relation>,
 }
 
@@ -48,10 +50,10 @@ enum AtWork {
     Lost,
 }
 
-impl Drop for AtWork {
+impl Drop for Transaction {
     fn drop(&mut self) {
         // The task's session goes with it, and rolls back.
-        if let AtWork::Copying(task) = self {
+        if let AtWork::Copying(task) = &self.at_work {
             task.abort();
         }
     }
@@ -84,6 +86,7 @@ impl Transaction {
             at_work: AtWork::Idle(Box::new(session)),
             bulk: vec![],
             catalog,
+            unvalidated: false,
             looked_at: HashSet::new(),
         })
     }
@@ -111,8 +114,8 @@ impl Transaction {
         self.session().await?.rollback().await
     }
 
-    /// Commits; the commit's number, if a logged row was written.
-    pub(crate) async fn commit(mut self) -> Result<Option<CommitNumber>> {
+    /// Commits; the commit's number, if a logged row was written, and whether foreign keys wait to be validated.
+    pub(crate) async fn commit(mut self) -> Result<(Option<CommitNumber>, bool)> {
         self.end_bulk(None).await?;
         let session = self.session().await?;
         // The number is given now, under the lock that is held until the commit is visible.
@@ -130,7 +133,7 @@ impl Transaction {
             None => None,
         };
         session.commit().await?;
-        Ok(number.map(CommitNumber))
+        Ok((number.map(CommitNumber), self.unvalidated))
     }
 
     async fn execute(&mut self, q: &Query) -> Result<u64> {
@@ -196,11 +199,7 @@ fn encode(table: &Table, all: &[Row]) -> Result<Vec<Bytes>> {
 
 async fn send(session: &Session, text: &str, chunks: Vec<Bytes>) -> Result<()> {
     let statement = session.prepare(text).await?;
-    let sink: CopyInSink<Bytes> = session
-        .client()?
-        .copy_in(&statement)
-        .await
-        .map_err(pg)?;
+    let sink: CopyInSink<Bytes> = session.client()?.copy_in(&statement).await.map_err(pg)?;
     let mut sink = pin!(sink);
     for chunk in chunks {
         sink.send(chunk).await.map_err(pg)?;
@@ -271,6 +270,9 @@ impl WriteTransaction for Transaction {
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {
         if rows.len() >= BULK_ROWS && self.looked_at.insert(table.relation.clone()) {
             self.begin_bulk(table).await?;
+        }
+        if let Some(bulk) = self.bulk.iter_mut().find(|b| b.is_of(&table.relation)) {
+            bulk.add(rows.len());
         }
         self.copy(table, &rows).await
     }

@@ -91,6 +91,9 @@ struct Answer<'a> {
     rejected_files: &'a [PathBuf],
     attribution: Option<&'a str>,
     licence: Option<&'a str>,
+    /// Whether the mapping tells each row's identifier in its source.
+    #[serde(skip)]
+    has_source_id: bool,
 }
 
 impl Load {
@@ -101,6 +104,10 @@ impl Load {
             .as_ref()
             .map(|m| (m.attribution.clone(), m.licence.clone()))
             .unwrap_or_default();
+        let has_source_id = mapping.as_ref().is_some_and(|mapping| {
+            let source = mapping.source.as_ref();
+            mapping.table.is_some() || source.is_some_and(|source| !source.id.is_empty())
+        });
         let match_rule: Match = self.match_rule.parse()?;
         let format = self
             .format
@@ -147,6 +154,7 @@ impl Load {
             rejected_files: &rejected_files,
             attribution: attribution.as_deref(),
             licence: licence.as_deref(),
+            has_source_id: has_source_id || self.table.is_some() || match_rule == Match::CabdId,
         };
         if self.json {
             output::json(&answer)?;
@@ -224,6 +232,11 @@ fn show(answer: &Answer<'_>) -> Result<()> {
     }
     for line in note_lines(&report.notes) {
         output::line(line)?;
+    }
+    if report.inserted > 0 && !answer.has_source_id {
+        output::line(
+            "note: no identifier of the source is mapped: a row without a cabd_id is a new feature each time it is loaded",
+        )?;
     }
     for file in answer.rejected_files {
         output::line(format!("rejected rows: {}", file.display()))?;

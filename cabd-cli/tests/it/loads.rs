@@ -173,7 +173,8 @@ fn geojson_with_columns_named_like_attributes_needs_no_mapping() {
         "Ann's list",
         "falls.geojson",
     ];
-    desk.ok(line);
+    let said = desk.ok(line);
+    assert!(said.contains("a new feature each time"), "{said}");
     assert_eq!(desk.count("inventory.sqlite", "waterfalls"), 1);
     assert!(
         desk.read("falls.geojson.rejected.csv")

@@ -300,11 +300,14 @@ impl Engine<'_> {
             let slot = (relation.rank(), relation.clone());
             let known = self.tables.get(&slot).map(|p| &p.known);
             let keys = by_relation.entry(relation).or_default();
+            let mut before = &Value::Null;
             for (n, step) in steps.iter().enumerate() {
                 let v = &step.row[column];
-                if v.is_null() {
+                // Loads name one source again and again.
+                if v.is_null() || v == before {
                     continue;
                 }
+                before = v;
                 let key = vec![key_part(v)];
                 if known.is_some_and(|k| k.contains(&key)) || keys.contains_key(&key) {
                     continue;

@@ -10,7 +10,7 @@ use cabd_core::memory::MemoryStore;
 use cabd_core::store::{
     AuditStore, CatalogStore, FeatureStore, FeatureStoreExt, RecordQuery, Store, StoreExt,
 };
-use cabd_core::{ChangeHead, ErrorKind, FeatureQuery, Geometry, Operation, Result, Uuid, Value};
+use cabd_core::{ChangeHead, ErrorKind, FeatureQuery, Operation, Result, Uuid, Value};
 
 use crate::shipped::shipped;
 
@@ -27,14 +27,14 @@ pub async fn inventory() -> MemoryStore {
     store
 }
 
-fn mapping(name: &str) -> Mapping {
+pub fn mapping(name: &str) -> Mapping {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog/mappings");
     let text = std::fs::read_to_string(root.join(format!("{name}.toml"))).unwrap();
     Mapping::from_toml(&text).unwrap()
 }
 
 /// A file of the real data; says so and gives nothing where the folder is not there.
-fn real(path: &str) -> Option<PathBuf> {
+pub fn real(path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("CABD_REAL_DATA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
         PathBuf::from,
@@ -47,16 +47,16 @@ fn real(path: &str) -> Option<PathBuf> {
     None
 }
 
-fn file(path: &Path) -> Input {
+pub fn file(path: &Path) -> Input {
     let name = path.file_name().unwrap().to_string_lossy();
     Input::new(name, File::open(path).unwrap())
 }
 
-fn text(name: &str, text: impl Into<Vec<u8>>) -> Input {
+pub fn text(name: &str, text: impl Into<Vec<u8>>) -> Input {
     Input::new(name, std::io::Cursor::new(text.into()))
 }
 
-async fn loaded(
+pub async fn loaded(
     store: &dyn Store,
     inputs: Vec<Input>,
     options: LoadOptions,
@@ -71,7 +71,7 @@ async fn loaded(
     Ok((report, rejected))
 }
 
-fn with(name: &str) -> LoadOptions {
+pub fn with(name: &str) -> LoadOptions {
     LoadOptions {
         mapping: Some(mapping(name)),
         author: Some("test".into()),
@@ -79,7 +79,7 @@ fn with(name: &str) -> LoadOptions {
     }
 }
 
-fn plain(feature_type: &str) -> LoadOptions {
+pub fn plain(feature_type: &str) -> LoadOptions {
     LoadOptions {
         feature_type: Some(feature_type.into()),
         ..LoadOptions::default()
@@ -87,7 +87,7 @@ fn plain(feature_type: &str) -> LoadOptions {
 }
 
 /// Loads a file twice: the second time nothing changes.
-async fn twice(store: &MemoryStore, path: &Path, name: &str) -> (LoadReport, Vec<Rejected>) {
+pub async fn twice(store: &MemoryStore, path: &Path, name: &str) -> (LoadReport, Vec<Rejected>) {
     let first = loaded(store, vec![file(path)], with(name)).await.unwrap();
     let head = store.head().await.unwrap();
     let (again, rejected) = loaded(store, vec![file(path)], with(name)).await.unwrap();
@@ -101,7 +101,7 @@ async fn twice(store: &MemoryStore, path: &Path, name: &str) -> (LoadReport, Vec
     first
 }
 
-async fn one(store: &MemoryStore, feature_type: &str, filter: &str) -> cabd_core::FeatureBatch {
+pub async fn one(store: &MemoryStore, feature_type: &str, filter: &str) -> cabd_core::FeatureBatch {
     let mut q = FeatureQuery::of(feature_type);
     q.filter = Some(cabd_core::query::parse_filter(filter).unwrap());
     let batches = store.collect(&q).await.unwrap();
@@ -111,112 +111,6 @@ async fn one(store: &MemoryStore, feature_type: &str, filter: &str) -> cabd_core
         "{filter}"
     );
     batches.into_iter().find(|b| b.rows() > 0).unwrap()
-}
-
-#[test]
-fn the_dams_of_british_columbia_are_loaded_whole_and_again_without_a_change() {
-    let Some(path) = real("dams-bc/dams_bc.geojson") else {
-        return;
-    };
-    run(async {
-        let store = inventory().await;
-        let (report, rejected) = twice(&store, &path, "dams-bc").await;
-        assert_eq!((report.read, report.inserted), (2890, 2890), "{rejected:?}");
-    });
-}
-
-#[test]
-fn waterfalls_without_a_zone_or_with_a_sentinel_are_rejected() {
-    let Some(path) = real("waterfalls-bc-fiss/fiss_obstacles.csv.gz") else {
-        return;
-    };
-    run(async {
-        let store = inventory().await;
-        let (report, rejected) = twice(&store, &path, "waterfalls-bc-fiss").await;
-        assert_eq!(
-            (report.read, report.skipped, report.rejected),
-            (2997, 134, 540)
-        );
-        assert_eq!(report.inserted, 2323);
-        let sentinels = rejected
-            .iter()
-            .filter(|r| r.value == "999999 9999999")
-            .count();
-        let without = rejected
-            .iter()
-            .filter(|r| r.reason == "the row has no place")
-            .count();
-        assert!(
-            sentinels > 0 && sentinels + without == 540,
-            "{sentinels} {without}"
-        );
-    });
-}
-
-#[test]
-fn every_crossing_assessment_is_loaded() {
-    let files = [
-        (
-            "crossings-pscis/peace_2022_pscis_all.csv",
-            "crossings-pscis-2022-all",
-        ),
-        ("crossings-pscis/skeena_2023.csv", "crossings-pscis-2023"),
-        ("crossings-pscis/nechako_2023.csv", "crossings-pscis-2023"),
-        ("crossings-pscis/skeena_2024.csv", "crossings-pscis-2024"),
-        ("crossings-pscis/peace_2024.csv", "crossings-pscis-2024"),
-    ];
-    run(async {
-        let store = inventory().await;
-        let mut rows = 0;
-        for (path, name) in files {
-            let Some(path) = real(path) else { return };
-            let (report, rejected) = twice(&store, &path, name).await;
-            assert_eq!(report.rejected, 0, "{rejected:?}");
-            rows += report.read;
-        }
-        assert_eq!(rows, 218);
-    });
-}
-
-#[test]
-fn reference_tables_are_filled_with_names_and_polygons() {
-    run(async {
-        let store = inventory().await;
-        for (path, name, rows) in [
-            (
-                "cabd-reference/nhn_workunit_names.csv",
-                "cabd-reference-nhn",
-                1341,
-            ),
-            (
-                "boundaries-statcan/prov.geojson.gz",
-                "boundaries-statcan-provinces",
-                13,
-            ),
-            (
-                "boundaries-statcan/csd.geojson.gz",
-                "boundaries-statcan-subdivisions",
-                5161,
-            ),
-        ] {
-            let Some(path) = real(path) else { return };
-            let (report, rejected) = twice(&store, &path, name).await;
-            assert_eq!((report.read, report.rejected), (rows, 0), "{rejected:?}");
-        }
-    });
-}
-
-#[test]
-fn the_shipped_sample_is_loaded_whole() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog/sample");
-    run(async {
-        let store = inventory().await;
-        for (name, rows) in [("dams", 264), ("waterfalls", 120), ("fishways", 43)] {
-            let path = root.join(format!("{name}.csv"));
-            let (report, rejected) = twice(&store, &path, &format!("sample-{name}")).await;
-            assert_eq!(report.inserted, rows, "{rejected:?}");
-        }
-    });
 }
 
 const DAMS: &str = r#"
@@ -573,76 +467,6 @@ fn mappings_that_cannot_work_are_refused_before_anything_is_read() {
                 .await
                 .is_err()
         );
-    });
-}
-
-#[test]
-fn known_values_of_the_real_files_arrive() {
-    let Some(dams) = real("dams-bc/dams_bc.geojson") else {
-        return;
-    };
-    let Some(falls) = real("waterfalls-bc-fiss/fiss_obstacles.csv.gz") else {
-        return;
-    };
-    run(async {
-        let store = inventory().await;
-        loaded(&store, vec![file(&dams)], with("dams-bc"))
-            .await
-            .unwrap();
-        let sources = store.data_sources().await.unwrap();
-        let names: Vec<_> = sources
-            .iter()
-            .filter_map(|s| s.get("name").as_str())
-            .collect();
-        assert!(
-            names.iter().all(|n| n.starts_with("BC dams 2020 / ")),
-            "{names:?}"
-        );
-        let source = store
-            .data_source_by_name("BC dams 2020 / CanVec_Manmade_Features")
-            .await
-            .unwrap();
-        let query = RecordQuery::of(Relation::FeatureSource("dams".into()))
-            .with("datasource_id", [source.unwrap().into()])
-            .with("datasource_feature_id", ["711".into()]);
-        let rows = store.all_records(&query).await.unwrap();
-        let id = rows[0].get("cabd_id").as_uuid().unwrap();
-        let dam = store.feature("dams", id).await.unwrap();
-        assert_eq!(
-            dam.value(0, "geometry"),
-            Geometry::point(-118.566_224_2, 52.075_455_4).into()
-        );
-        assert_eq!(dam.value(0, "passability_status"), Value::from("Barrier"));
-        assert_eq!(
-            dam.value(0, "province_territory"),
-            Value::from("British Columbia")
-        );
-        let mut q = FeatureQuery::of("dams");
-        q.filter =
-            Some(cabd_core::query::parse_filter("dam_name_en:eq:W.A.C. Bennett Dam").unwrap());
-        assert_eq!(
-            store.count(&q).await.unwrap(),
-            4,
-            "names in capitals become title case"
-        );
-        q.filter = Some(cabd_core::query::parse_filter("owner:eq:BC HYDRO & POWER").unwrap());
-        assert!(
-            store.count(&q).await.unwrap() > 0,
-            "entities become characters"
-        );
-        loaded(&store, vec![file(&falls)], with("waterfalls-bc-fiss"))
-            .await
-            .unwrap();
-        let mut q = FeatureQuery::of("waterfalls");
-        q.bbox = Some("-140,47,-113,61".parse().unwrap());
-        assert_eq!(
-            store.count(&q).await.unwrap(),
-            2323,
-            "every fall lies in British Columbia's box"
-        );
-        let mut high = FeatureQuery::of("waterfalls");
-        high.filter = Some(cabd_core::query::parse_filter("fall_height_m:gt:900").unwrap());
-        assert_eq!(store.count(&high).await.unwrap(), 0);
     });
 }
 

@@ -5,6 +5,7 @@
 mod faults;
 mod format;
 mod load;
+mod load_real;
 #[cfg(feature = "conformance")]
 mod memory;
 #[cfg(feature = "conformance")]

@@ -42,7 +42,15 @@ fn log_ids(t: &Table, row: &str) -> Vec<(&'static str, String)> {
             | Relation::AttributeSource(_)
     );
     if !named {
-        let key: Vec<String> = (0..t.key).map(|i| format!("{}::text", column(i))).collect();
+        // What the identifiers say already is left out.
+        let said = match &t.relation {
+            Relation::FeatureSource(_) => 2,
+            Relation::Link(..) => 1,
+            _ => 0,
+        };
+        let key: Vec<String> = (said..t.key)
+            .map(|i| format!("{}::text", column(i)))
+            .collect();
         out.push(("row_key", format!("ARRAY[{}]", key.join(", "))));
     }
     out

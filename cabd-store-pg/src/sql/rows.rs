@@ -195,6 +195,21 @@ pub(crate) fn copy_in(t: &Table) -> String {
     )
 }
 
+/// Gathers statistics of the columns that conditions compare as they are; texts are compared folded.
+pub(crate) fn analyze(t: &Table) -> String {
+    let columns = t
+        .columns
+        .iter()
+        .filter(|c| {
+            !matches!(
+                c.data_type,
+                DataType::Text(_) | DataType::Url | DataType::Array(_)
+            )
+        })
+        .map(|c| c.name.as_str());
+    format!("ANALYZE {} ({})", name_of(t), idents(columns))
+}
+
 /// Whether the table has no row.
 pub(crate) fn is_empty(t: &Table) -> String {
     format!("SELECT NOT EXISTS (SELECT 1 FROM {})", name_of(t))

@@ -81,7 +81,7 @@ fn wide_dams(n: u64) -> impl Iterator<Item = Operation> + Send {
             42.0 + (r / 7 % 330_000) as f64 / 10_000.0,
         );
         let text = |stem: &str, every: u64| {
-            if r % every == 0 {
+            if r.is_multiple_of(every) {
                 Value::Null
             } else {
                 format!("{stem} {i}").into()
@@ -112,14 +112,18 @@ fn wide_dams(n: u64) -> impl Iterator<Item = Operation> + Send {
                     code(3),
                     Value::Int(1850 + (r % 170) as i64),
                     "qc".into(),
-                    (r % 2 == 0).into(),
+                    r.is_multiple_of(2).into(),
                     text(
                         "A comment of middling length about the state of the structure",
                         2,
                     ),
                     "2019-05-01".into(),
                     p.clone().into(),
-                    if r % 3 == 0 { Value::Null } else { p.into() },
+                    if r.is_multiple_of(3) {
+                        Value::Null
+                    } else {
+                        p.into()
+                    },
                 ],
             ),
             Operation::with_fields(

@@ -4,4 +4,5 @@
 mod conformance;
 mod documented;
 mod foreign;
+mod random;
 mod shipped;

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod arrows;
+#[cfg(all(test, feature = "sqlite"))]
+mod facade;
 #[cfg(test)]
 mod file_sizes;
 #[cfg(test)]
