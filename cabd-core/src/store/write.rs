@@ -137,7 +137,7 @@ pub(crate) fn key_of(values: &[Value]) -> Key {
 }
 
 /// How many keys of other relations are remembered as existing.
-const REMEMBERED_KEYS: usize = 200_000;
+const REMEMBERED_KEYS: usize = 50_000;
 
 struct Engine<'a> {
     catalog: &'a Catalog,
@@ -338,6 +338,12 @@ impl Engine<'_> {
     }
 
     fn remember(&mut self, relation: &Relation, table: &Arc<Table>, keys: Vec<Key>) {
+        if !matches!(
+            relation,
+            Relation::DataSource | Relation::Contact | Relation::Codes(_) | Relation::Feature(_)
+        ) {
+            return;
+        }
         let slot = (relation.rank(), relation.clone());
         let pending = self
             .tables
