@@ -59,32 +59,14 @@ impl<'de> Visitor<'de> for GeometrySeed {
     }
 }
 
+#[derive(serde::Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
 enum Member {
     Type,
     Coordinates,
     Geometries,
+    #[serde(other)]
     Other,
-}
-
-impl<'de> serde::Deserialize<'de> for Member {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
-            type Value = Member;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member name")
-            }
-            fn visit_str<E>(self, name: &str) -> Result<Member, E> {
-                Ok(match name {
-                    "type" => Member::Type,
-                    "coordinates" => Member::Coordinates,
-                    "geometries" => Member::Geometries,
-                    _ => Member::Other,
-                })
-            }
-        }
-        d.deserialize_identifier(Name)
-    }
 }
 
 /// What an element of `coordinates` was.

@@ -56,32 +56,14 @@ impl<'de> Visitor<'de> for FeatureSeed<'_> {
     }
 }
 
+#[derive(serde::Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
 enum Member {
     Type,
     Geometry,
     Properties,
+    #[serde(other)]
     Other,
-}
-
-impl<'de> Deserialize<'de> for Member {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
-            type Value = Member;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member name")
-            }
-            fn visit_str<E>(self, name: &str) -> Result<Member, E> {
-                Ok(match name {
-                    "type" => Member::Type,
-                    "geometry" => Member::Geometry,
-                    "properties" => Member::Properties,
-                    _ => Member::Other,
-                })
-            }
-        }
-        d.deserialize_identifier(Name)
-    }
 }
 
 struct IsFeature(bool);
