@@ -276,6 +276,24 @@ impl Value {
         raw.coerce(field, data_type)
     }
 
+    /// Whether [`Value::coerce`] would give the value back as it is; quick, and sometimes false although it would.
+    pub(crate) fn fits(&self, data_type: &DataType) -> bool {
+        match (self, data_type) {
+            (Value::Null, _)
+            | (Value::Bool(_), DataType::Boolean)
+            | (Value::Int(_), DataType::Integer)
+            | (Value::Uuid(_), DataType::Uuid)
+            | (Value::Date(_), DataType::Date) => true,
+            (Value::Double(d), DataType::Double | DataType::Numeric) => {
+                d.is_finite() && (*d != 0.0 || d.is_sign_positive())
+            }
+            (Value::Text(t), DataType::Text(max)) => {
+                max.is_none_or(|n| t.len() <= n as usize) && !t.as_bytes().contains(&0)
+            }
+            _ => false,
+        }
+    }
+
     /// Makes the value fit `data_type` without loss, and checks its limits.
     ///
     /// Text is read as the type's usual form; a whole double becomes an integer and an integer a
@@ -295,6 +313,9 @@ impl Value {
     /// # Ok::<(), cabd_core::Error>(())
     /// ```
     pub fn coerce(self, field: &str, data_type: &DataType) -> Result<Self> {
+        if self.fits(data_type) {
+            return Ok(self);
+        }
         if let Value::Text(t) = &self
             && !matches!(data_type, DataType::Text(_) | DataType::Url)
         {

@@ -32,7 +32,8 @@ CREATE TABLE cabd.audit_log (
 );
 COMMENT ON TABLE cabd.audit_log IS 'One row per changed row. An UPDATE keeps what changed, a DELETE the whole row, an INSERT nothing: the values at creation follow by undoing later changes.';
 COMMENT ON COLUMN cabd.audit_log.row_key IS 'The key''s values that cabd_id, datasource_id and id_pk do not hold.';
-CREATE INDEX audit_log_changeset_idx ON cabd.audit_log (changeset);
+-- The rows of a changeset lie together.
+CREATE INDEX audit_log_changeset_idx ON cabd.audit_log USING brin (changeset) WITH (pages_per_range = 32);
 CREATE INDEX audit_log_cabd_id_idx ON cabd.audit_log (cabd_id);
 
 -- The transaction's changeset, made at its first logged change. cabd says who changes what in the setting `cabd.head`

@@ -8,9 +8,9 @@ use cabd_core::error::{ErrorKind, Result};
 
 use crate::error::pg;
 use crate::pool::Session;
-use crate::sql::audit::{bulk_entry, log_all_inserts};
+use crate::sql::audit::{log_all_inserts, row_triggers};
 use crate::sql::rows::{analyze, is_empty as no_rows};
-use crate::sql::{ident, literal, name_of};
+use crate::sql::{ident, name_of};
 use crate::transaction::Transaction;
 
 /// Longest wait for the table before the load goes on without bulk mode.
@@ -19,7 +19,9 @@ const LOCK_WAIT: &str = "2s";
 /// Rows from which foreign keys come back unvalidated: their values were checked under the locks that bulk mode holds.
 /// [`PgStore::close`](crate::PgStore) validates them.
 const VALIDATED_ROWS: i64 = 100_000;
-/// New log rows from which the log's look-up index is built anew rather than row by row.
+/// The statistics target for the first look at the rows; autovacuum takes a better one later.
+const ROUGH_STATISTICS: u32 = 25;
+/// New log rows from which the log's key and look-up index are built anew rather than row by row.
 const LOG_REBUILT_ROWS: i64 = 50_000;
 
 /// A table in bulk mode, and what it gets back.
@@ -29,8 +31,8 @@ pub(crate) struct Bulk {
     foreign_keys: Vec<(String, String)>,
     /// Name and definition, where the primary key was taken away.
     primary_key: Option<(String, String)>,
-    /// Definitions.
-    indexes: Vec<String>,
+    /// Definitions of indexes and triggers.
+    others: Vec<String>,
     rows: i64,
 }
 
@@ -95,10 +97,12 @@ impl Transaction {
         if ending.is_empty() {
             return Ok(());
         }
-        let left: String = self.bulk.iter().map(|b| bulk_entry(&b.table)).collect();
         let session = self.session().await?;
         session
-            .run("SET LOCAL maintenance_work_mem = '256MB'")
+            .run(&format!(
+                "SET LOCAL maintenance_work_mem = '256MB'; \
+                 SET LOCAL default_statistics_target = {ROUGH_STATISTICS}"
+            ))
             .await?;
         let mut unvalidated = false;
         log_rows(session, &ending).await?;
@@ -106,7 +110,7 @@ impl Transaction {
             if let Some(key) = &b.primary_key {
                 add_primary_key(session, &b.table, key).await?;
             }
-            for definition in &b.indexes {
+            for definition in &b.others {
                 session.run(definition).await?;
             }
         }
@@ -125,12 +129,6 @@ impl Transaction {
             }
             session.run(&analyze(&b.table)).await?;
         }
-        session
-            .run(&format!(
-                "SELECT set_config('cabd.bulk', {}, true)",
-                literal(&left)
-            ))
-            .await?;
         self.unvalidated |= unvalidated;
         Ok(())
     }
@@ -181,13 +179,16 @@ async fn prepare(session: &Session, table: &Arc<Table>, version: i64) -> Result<
         table: table.clone(),
         foreign_keys: vec![],
         primary_key: None,
-        indexes: vec![],
+        others: vec![],
         rows: 0,
     };
     let mut script = String::new();
     let found = session
         .client()?
-        .query(include_str!("../sql/keys_and_indexes.sql"), &[&name])
+        .query(
+            include_str!("../sql/keys_and_indexes.sql"),
+            &[&name, &row_triggers(table)],
+        )
         .await
         .map_err(pg)?;
     for row in &found {
@@ -200,7 +201,11 @@ async fn prepare(session: &Session, table: &Arc<Table>, version: i64) -> Result<
                     ident(&table.schema),
                     ident(&object)
                 ));
-                bulk.indexes.push(definition);
+                bulk.others.push(definition);
+            }
+            "t" => {
+                script.push_str(&format!("DROP TRIGGER {} ON {name};\n", ident(&object)));
+                bulk.others.push(definition);
             }
             // Other tables' foreign keys need the primary key of a table that has children.
             "p" if table.parent.is_none() => {}
@@ -217,10 +222,6 @@ async fn prepare(session: &Session, table: &Arc<Table>, version: i64) -> Result<
             }
         }
     }
-    script.push_str(&format!(
-        "SELECT set_config('cabd.bulk', coalesce(current_setting('cabd.bulk', true), '') || {}, true)",
-        literal(&bulk_entry(table))
-    ));
     session.run(&script).await?;
     let unchanged = crate::catalog::version(session).await? == version;
     Ok(unchanged.then_some(bulk))
@@ -238,19 +239,35 @@ async fn add_primary_key(session: &Session, table: &Table, key: &(String, String
 
 /// Writes the lean log rows of all tables that end bulk mode.
 async fn log_rows(session: &Session, ending: &[Bulk]) -> Result<()> {
-    let mut script = String::new();
-    for b in ending {
-        script.push_str(&log_all_inserts(&b.table));
-        script.push_str(";\n");
-    }
     let rows = ending.iter().map(|b| b.rows).sum();
     if rows < LOG_REBUILT_ROWS || log_size(session).await? > rows {
-        return session.run(&script).await;
+        for b in ending {
+            session.run(&log_all_inserts(&b.table, None)).await?;
+        }
+        return Ok(());
     }
     session
-        .run("DROP INDEX cabd.audit_log_cabd_id_idx, cabd.audit_log_changeset_idx")
+        .run(
+            "ALTER TABLE cabd.audit_log DROP CONSTRAINT audit_log_pkey; \
+             DROP INDEX cabd.audit_log_cabd_id_idx",
+        )
         .await?;
-    session.run(&script).await?;
+    // Nobody else draws numbers: dropping the key has locked the log.
+    let client = session.client()?;
+    let sequence = "pg_get_serial_sequence('cabd.audit_log', 'revision')";
+    let mut next: i64 = client
+        .query_one(&format!("SELECT nextval({sequence})"), &[])
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(pg)?;
+    for b in ending {
+        let text = log_all_inserts(&b.table, Some(next));
+        let logged = client.execute(&text, &[]).await.map_err(pg)?;
+        next += i64::try_from(logged).unwrap_or(b.rows);
+    }
+    session
+        .run(&format!("SELECT setval({sequence}, {next}, false)"))
+        .await?;
     session.run(include_str!("../sql/log_indexes.sql")).await
 }
 

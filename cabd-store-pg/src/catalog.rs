@@ -16,7 +16,7 @@ use cabd_core::value::DataType;
 use crate::PgStore;
 use crate::error::pg;
 use crate::pool::Session;
-use crate::sql::audit::CATALOG_CHANGE;
+use crate::sql::audit::UNLOGGED;
 use crate::sql::{self, ddl, metadata, views};
 
 impl PgStore {
@@ -111,9 +111,9 @@ pub(crate) async fn install_shared(session: &Session) -> Result<()> {
 async fn prepare(session: &Session) -> Result<()> {
     session
         .run(&format!(
-            "SELECT pg_advisory_xact_lock(4617, 2); SELECT set_config('cabd.bulk', {}, true); \
+            "SELECT pg_advisory_xact_lock(4617, 2); SELECT set_config({}, 'on', true); \
              SET LOCAL lock_timeout = '30s'",
-            sql::literal(CATALOG_CHANGE)
+            sql::literal(UNLOGGED)
         ))
         .await
 }

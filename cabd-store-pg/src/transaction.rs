@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::CopyInSink;
 
@@ -26,8 +27,10 @@ use crate::sql::rows;
 use crate::types::{Param, put_column, refs};
 
 /// Rows in one insert from which an empty table is loaded in bulk.
-const BULK_ROWS: usize = 500;
-/// Bytes of COPY data sent at once.
+const BULK_ROWS: usize = 128;
+/// Bytes of COPY data gathered before they go to the server.
+const GATHERED: usize = 4 << 20;
+/// Bytes of COPY data in one message.
 const CHUNK: usize = 1 << 17;
 /// What binary COPY data begins with: signature, flags, no extension.
 const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -35,6 +38,8 @@ const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// A write transaction on a connection of its own.
 pub(crate) struct Transaction {
     at_work: AtWork,
+    /// Rows on their way to the server, in the order of writing: parents first.
+    gathered: BTreeMap<(u8, Relation), CopyData>,
     pub(crate) bulk: Vec<Bulk>,
     pub(crate) catalog: Arc<Catalog>,
     /// Whether foreign keys came back unvalidated.
@@ -42,10 +47,19 @@ pub(crate) struct Transaction {
     looked_at: HashSet<Relation>,
 }
 
+/// Rows of one table as binary COPY data, without its end.
+struct CopyData {
+    table: Arc<Table>,
+    data: BytesMut,
+}
+
 /// What the connection does: nothing, or it takes rows while the next ones are made ready.
 enum AtWork {
     Idle(Box<Session>),
-    Copying(JoinHandle<(Box<Session>, Result<()>)>),
+    Copying(
+        mpsc::Sender<Vec<CopyData>>,
+        JoinHandle<(Box<Session>, Result<()>)>,
+    ),
     /// Between two states, or after a copying task that died.
     Lost,
 }
@@ -53,7 +67,7 @@ enum AtWork {
 impl Drop for Transaction {
     fn drop(&mut self) {
         // The task's session goes with it, and rolls back.
-        if let AtWork::Copying(task) = &self.at_work {
+        if let AtWork::Copying(_, task) = &self.at_work {
             task.abort();
         }
     }
@@ -84,6 +98,7 @@ impl Transaction {
             .map_err(pg)?;
         Ok(Self {
             at_work: AtWork::Idle(Box::new(session)),
+            gathered: BTreeMap::new(),
             bulk: vec![],
             catalog,
             unvalidated: false,
@@ -93,11 +108,19 @@ impl Transaction {
 
     /// The connection, once it has taken the rows it was given.
     pub(crate) async fn session(&mut self) -> Result<&mut Session> {
-        if let AtWork::Copying(task) = &mut self.at_work {
-            let outcome = task.await;
-            self.at_work = AtWork::Lost;
-            let (session, copied) =
-                outcome.map_err(|e| Error::internal("the copying task ended").because(e))?;
+        self.hand_over().await?;
+        self.settle().await
+    }
+
+    /// The connection, once it has taken the rows that were handed over.
+    async fn settle(&mut self) -> Result<&mut Session> {
+        if matches!(self.at_work, AtWork::Copying(..))
+            && let AtWork::Copying(queue, task) = std::mem::replace(&mut self.at_work, AtWork::Lost)
+        {
+            drop(queue);
+            let (session, copied) = task
+                .await
+                .map_err(|e| Error::internal("the copying task ended").because(e))?;
             self.at_work = AtWork::Idle(session);
             copied?;
         }
@@ -110,8 +133,8 @@ impl Transaction {
     /// Leaves the store as it was.
     pub(crate) async fn rollback(mut self) -> Result<()> {
         // Rows that were refused late are rolled back like the others.
-        let _ = self.session().await;
-        self.session().await?.rollback().await
+        let _ = self.settle().await;
+        self.settle().await?.rollback().await
     }
 
     /// Commits; the commit's number, if a logged row was written, and whether foreign keys wait to be validated.
@@ -158,51 +181,71 @@ impl Transaction {
         found.iter().map(|r| values(r, &wires, 0)).collect()
     }
 
-    /// Gives the rows to the server, which takes them while the caller goes on; an error shows at the next use of the
+    /// Gives the server the gathered rows, which it takes while the caller goes on; an error shows at a later use of the
     /// transaction.
-    async fn copy(&mut self, table: &Table, all: &[Row]) -> Result<()> {
-        let chunks = encode(table, all)?;
-        self.session().await?;
-        let AtWork::Idle(session) = std::mem::replace(&mut self.at_work, AtWork::Lost) else {
+    async fn hand_over(&mut self) -> Result<()> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let rows = std::mem::take(&mut self.gathered).into_values().collect();
+        if let AtWork::Idle(_) = self.at_work
+            && let AtWork::Idle(session) = std::mem::replace(&mut self.at_work, AtWork::Lost)
+        {
+            let (queue, waiting) = mpsc::channel(1);
+            self.at_work = AtWork::Copying(queue, tokio::spawn(copy_all(session, waiting)));
+        }
+        let AtWork::Copying(queue, _) = &self.at_work else {
             return Err(Error::internal("the transaction has lost its connection"));
         };
-        let text = rows::copy_in(table);
-        self.at_work = AtWork::Copying(tokio::spawn(async move {
-            let copied = send(&session, &text, chunks).await;
-            (session, copied)
-        }));
+        if queue.send(rows).await.is_err() {
+            // The task has ended before its time: it says why.
+            self.settle().await?;
+        }
         Ok(())
     }
 }
 
-/// Rows as binary COPY data.
-fn encode(table: &Table, all: &[Row]) -> Result<Vec<Bytes>> {
-    let width = i16::try_from(table.columns.len())
-        .map_err(|_| Error::internal(format!("{} has too many columns", table.qualified())))?;
-    let mut chunks = vec![];
-    let mut data = BytesMut::with_capacity(CHUNK + CHUNK / 4);
-    data.put_slice(COPY_HEAD);
-    for row in all {
-        data.put_i16(width);
-        for (c, v) in table.columns.iter().zip(row) {
-            put_column(&mut data, &c.data_type, v).map_err(|e| e.field(&c.name))?;
-        }
-        if data.len() >= CHUNK {
-            chunks.push(data.split().freeze());
-            data.reserve(CHUNK + CHUNK / 4);
-        }
+impl CopyData {
+    fn new(table: Arc<Table>) -> Self {
+        let mut data = BytesMut::new();
+        data.put_slice(COPY_HEAD);
+        Self { table, data }
     }
-    data.put_i16(-1);
-    chunks.push(data.freeze());
-    Ok(chunks)
+
+    fn push(&mut self, row: &[Value]) -> Result<()> {
+        let width = i16::try_from(self.table.columns.len()).map_err(|_| {
+            Error::internal(format!("{} has too many columns", self.table.qualified()))
+        })?;
+        self.data.put_i16(width);
+        for (c, v) in self.table.columns.iter().zip(row) {
+            put_column(&mut self.data, &c.data_type, v).map_err(|e| e.field(&c.name))?;
+        }
+        Ok(())
+    }
 }
 
-async fn send(session: &Session, text: &str, chunks: Vec<Bytes>) -> Result<()> {
-    let statement = session.prepare(text).await?;
+async fn copy_all(
+    session: Box<Session>,
+    mut waiting: mpsc::Receiver<Vec<CopyData>>,
+) -> (Box<Session>, Result<()>) {
+    while let Some(tables) = waiting.recv().await {
+        for rows in tables {
+            if let Err(e) = send(&session, rows).await {
+                return (session, Err(e));
+            }
+        }
+    }
+    (session, Ok(()))
+}
+
+async fn send(session: &Session, CopyData { table, mut data }: CopyData) -> Result<()> {
+    let statement = session.prepare(&rows::copy_in(&table)).await?;
     let sink: CopyInSink<Bytes> = session.client()?.copy_in(&statement).await.map_err(pg)?;
     let mut sink = pin!(sink);
-    for chunk in chunks {
-        sink.send(chunk).await.map_err(pg)?;
+    data.put_i16(-1);
+    while !data.is_empty() {
+        let chunk = data.split_to(CHUNK.min(data.len()));
+        sink.send(chunk.freeze()).await.map_err(pg)?;
     }
     sink.finish().await.map_err(pg)?;
     Ok(())
@@ -274,7 +317,16 @@ impl WriteTransaction for Transaction {
         if let Some(bulk) = self.bulk.iter_mut().find(|b| b.is_of(&table.relation)) {
             bulk.add(rows.len());
         }
-        self.copy(table, &rows).await
+        let slot = (table.relation.rank(), table.relation.clone());
+        let gathered = self
+            .gathered
+            .entry(slot)
+            .or_insert_with(|| CopyData::new(table.clone()));
+        rows.iter().try_for_each(|row| gathered.push(row))?;
+        if self.gathered.values().map(|g| g.data.len()).sum::<usize>() >= GATHERED {
+            self.hand_over().await?;
+        }
+        Ok(())
     }
 
     async fn update(&mut self, table: &Arc<Table>, changes: Vec<RowChange>) -> Result<()> {

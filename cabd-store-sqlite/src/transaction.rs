@@ -18,7 +18,7 @@ use crate::sql::{ddl, table_name};
 use crate::types::{from_sql, to_sql};
 
 /// Rows in one batch that make it worth to fill an empty table without triggers and indexes.
-const BULK_ROWS: usize = 1000;
+const BULK_ROWS: usize = 128;
 
 /// A log of fewer rows is indexed anew after a bulk load.
 const SHORT_LOG: i64 = 200_000;

@@ -77,27 +77,30 @@ fn insert_log(t: &Table, row: &str, action: &str, values: &str) -> String {
     )
 }
 
-/// Writes the lean log rows of every row of a table that a bulk load filled.
-pub(crate) fn log_all_inserts(t: &Table) -> String {
+/// Writes the lean log rows of every row of a table that a bulk load filled, numbered from `first` where it is given.
+pub(crate) fn log_all_inserts(t: &Table, first: Option<i64>) -> String {
     let ids = log_ids(t, "t");
     let names: String = ids.iter().map(|(n, _)| format!(", {n}")).collect();
     let exprs: String = ids.iter().map(|(_, e)| format!(", {e}")).collect();
+    let (revision, overriding, number) = match first {
+        Some(n) => (
+            "revision, ",
+            " OVERRIDING SYSTEM VALUE",
+            format!("{} + row_number() OVER (), ", n - 1),
+        ),
+        None => ("", "", String::new()),
+    };
     format!(
-        "INSERT INTO cabd.audit_log (schemaname, tablename, action, changeset{names}) \
-         SELECT {}, {}, 'INSERT', (SELECT cabd.current_changeset()){exprs} FROM {} t",
+        "INSERT INTO cabd.audit_log ({revision}schemaname, tablename, action, changeset{names}){overriding} \
+         SELECT {number}{}, {}, 'INSERT', (SELECT cabd.current_changeset()){exprs} FROM {} t",
         literal(&t.schema),
         literal(&t.name),
         name_of(t)
     )
 }
 
-/// The entry of a table in the setting `cabd.bulk`: while it is there, the loader logs the table's new rows itself.
-pub(crate) fn bulk_entry(t: &Table) -> String {
-    format!("<{}>", t.qualified())
-}
-
-/// The setting's value while the catalogue itself is changed: nothing is logged.
-pub(crate) const CATALOG_CHANGE: &str = "<*>";
+/// The setting that is on while the catalogue itself is changed: nothing is logged.
+pub(crate) const UNLOGGED: &str = "cabd.unlogged";
 
 /// The function body that logs a change of one row.
 fn function(t: &Table) -> String {
@@ -163,18 +166,17 @@ pub(crate) fn audit_triggers(t: &Table) -> String {
     let name = trigger_name(t);
     let table = name_of(t);
     let call = format!("EXECUTE FUNCTION {}()", qualified(&t.schema, &name));
-    let setting = "coalesce(current_setting('cabd.bulk', true), '')";
-    let bulk = literal(&bulk_entry(t));
-    let catalog = literal(CATALOG_CHANGE);
+    let when = format!(
+        "WHEN (coalesce(current_setting({}, true), '') <> 'on')",
+        literal(UNLOGGED)
+    );
     let mut out = define(&t.schema, &name, &function(t));
     out.push_str(&format!(
-        "CREATE OR REPLACE TRIGGER {} AFTER INSERT ON {table} FOR EACH ROW \
-         WHEN (strpos({setting}, {bulk}) = 0 AND {setting} <> {catalog}) {call};\n",
+        "CREATE OR REPLACE TRIGGER {} AFTER INSERT ON {table} FOR EACH ROW {when} {call};\n",
         ident(&derived_name(&[&t.name], "audit_insert")),
     ));
     out.push_str(&format!(
-        "CREATE OR REPLACE TRIGGER {} AFTER UPDATE OR DELETE ON {table} FOR EACH ROW \
-         WHEN ({setting} <> {catalog}) {call};\n",
+        "CREATE OR REPLACE TRIGGER {} AFTER UPDATE OR DELETE ON {table} FOR EACH ROW {when} {call};\n",
         ident(&name),
     ));
     out.push_str(&format!(
@@ -185,16 +187,19 @@ pub(crate) fn audit_triggers(t: &Table) -> String {
     out
 }
 
-/// The triggers a table must have.
-pub(crate) fn trigger_names(t: &Table) -> Vec<String> {
-    let mut all = vec![
-        trigger_name(t),
-        derived_name(&[&t.name], "audit_insert"),
-        derived_name(&[&t.name], "no_truncate"),
-    ];
+/// The row triggers that a bulk load does the work of.
+pub(crate) fn row_triggers(t: &Table) -> Vec<String> {
+    let mut all = vec![trigger_name(t), derived_name(&[&t.name], "audit_insert")];
     if t.effective.is_some() {
         all.push(effective_name(t));
     }
+    all
+}
+
+/// The triggers a table must have.
+pub(crate) fn trigger_names(t: &Table) -> Vec<String> {
+    let mut all = row_triggers(t);
+    all.push(derived_name(&[&t.name], "no_truncate"));
     if matches!(t.relation, Relation::Codes(_)) {
         all.push("catalog_changed".to_owned());
     }
@@ -208,12 +213,10 @@ pub(crate) fn effective_trigger(t: &Table) -> String {
     };
     let name = effective_name(t);
     format!(
-        "{}CREATE OR REPLACE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW \
-         WHEN (strpos(coalesce(current_setting('cabd.bulk', true), ''), {}) = 0) EXECUTE FUNCTION {}();\n",
+        "{}CREATE OR REPLACE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION {}();\n",
         define(&t.schema, &name, &body),
         ident(&name),
         name_of(t),
-        literal(&bulk_entry(t)),
         qualified(&t.schema, &name),
     )
 }

@@ -1,0 +1,247 @@
+//! Operations become checked rows, gathered by table.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use futures::StreamExt;
+
+use super::check::check_code;
+use super::{Batch, Row, Step, complete, first_of, key_part, needed, placed};
+use crate::catalog::{Catalog, CodeList, Relation, Table};
+use crate::error::{Error, Result};
+use crate::feature::{Action, Fields, Operation};
+use crate::store::OperationStream;
+use crate::value::Value;
+
+/// Operations of one batch.
+const BATCH: usize = 1024;
+
+/// Shapes of operations remembered for one table.
+const SHAPES: usize = 16;
+
+/// Reads operations in batches. A batch never holds two operations on one row.
+pub(super) struct Reader<'a> {
+    catalog: &'a Catalog,
+    /// In the order of writing.
+    tables: Vec<Gathered>,
+    /// The operation that did not fit into the last batch.
+    left_over: Option<(usize, Step)>,
+}
+
+/// What a batch holds for one table.
+struct Gathered {
+    table: Arc<Table>,
+    shapes: Vec<Arc<Shape>>,
+    steps: Vec<Step>,
+    /// Hashes of the keys in `steps`; two keys of one hash only end a batch early.
+    keys: HashSet<u64>,
+    needed: Vec<usize>,
+}
+
+/// The columns that operations of one kind name.
+struct Shape {
+    fields: Fields,
+    columns: Arc<[usize]>,
+    /// The same with the effective geometry, where they name one of its origins.
+    touched: Arc<[usize]>,
+    lists: Vec<Option<Arc<CodeList>>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(catalog: &'a Catalog) -> Self {
+        Self {
+            catalog,
+            tables: vec![],
+            left_over: None,
+        }
+    }
+
+    /// The next batch; none at the end.
+    pub(super) async fn batch(
+        &mut self,
+        operations: &mut OperationStream,
+    ) -> Result<Option<Batch>> {
+        let mut gathered = 0;
+        while gathered < BATCH {
+            let (at, step) = match self.left_over.take() {
+                Some(step) => step,
+                None => match operations.next().await {
+                    Some(operation) => self.step(operation?)?,
+                    None => break,
+                },
+            };
+            let found = &mut self.tables[at];
+            if step.action == Action::Delete {
+                if gathered == 0 {
+                    return Ok(Some(Batch::Delete(found.table.clone(), step)));
+                }
+                self.left_over = Some((at, step));
+                break;
+            }
+            if !found.keys.insert(hash(&step.row[..found.table.key])) {
+                self.left_over = Some((at, step));
+                break;
+            }
+            found.steps.push(step);
+            gathered += 1;
+        }
+        let rows: Vec<_> = self
+            .tables
+            .iter_mut()
+            .filter(|t| !t.steps.is_empty())
+            .map(|t| {
+                t.keys.clear();
+                (t.table.clone(), std::mem::take(&mut t.steps))
+            })
+            .collect();
+        Ok((!rows.is_empty()).then_some(Batch::Rows(rows)))
+    }
+
+    fn step(&mut self, operation: Operation) -> Result<(usize, Step)> {
+        let place = operation.place.clone();
+        self.place_of(&operation.relation)
+            .and_then(|at| Ok((at, self.tables[at].read(self.catalog, operation)?)))
+            .map_err(|e| placed(e, &place))
+    }
+
+    fn place_of(&mut self, relation: &Relation) -> Result<usize> {
+        if let Some(at) = self
+            .tables
+            .iter()
+            .position(|t| t.table.relation == *relation)
+        {
+            return Ok(at);
+        }
+        let table = self.catalog.table(relation)?.clone();
+        let order = |r: &Relation| (r.rank(), r.clone());
+        let at = self
+            .tables
+            .partition_point(|t| order(&t.table.relation) < order(relation));
+        if let Some((left, _)) = &mut self.left_over
+            && *left >= at
+        {
+            *left += 1;
+        }
+        self.tables.insert(
+            at,
+            Gathered {
+                needed: needed(&table),
+                table,
+                shapes: vec![],
+                steps: vec![],
+                keys: HashSet::new(),
+            },
+        );
+        Ok(at)
+    }
+}
+
+fn hash(key: &[Value]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for v in key {
+        match v {
+            Value::Uuid(u) => hasher.write(u.as_bytes()),
+            other => key_part(other).hash(&mut hasher),
+        }
+    }
+    hasher.finish()
+}
+
+impl Gathered {
+    /// The operation's values as a row of the table, checked; and which columns were named.
+    fn read(&mut self, catalog: &Catalog, mut op: Operation) -> Result<Step> {
+        let shape = self.shape(catalog, &op)?;
+        let table = &*self.table;
+        let mut row: Row = vec![Value::Null; table.columns.len()];
+        for (i, value) in op.values.iter_mut().enumerate() {
+            if value.is_null() {
+                continue;
+            }
+            let (column, field) = (shape.columns[i], &op.fields[i]);
+            let data_type = &table.columns[column].data_type;
+            if !value.fits(data_type) {
+                *value = std::mem::take(value).coerce(field, data_type)?;
+            }
+            if let Some(list) = &shape.lists[i] {
+                check_code(list, field, value)?;
+            }
+            std::mem::swap(&mut row[column], value);
+        }
+        for (c, v) in table.columns.iter().zip(&row).take(table.key) {
+            if v.is_null() {
+                return Err(Error::invalid("the key is missing")
+                    .field(&c.name)
+                    .expected(c.data_type.to_string()));
+            }
+        }
+        let mut named = &shape.columns;
+        if let Some(e) = &table.effective
+            && op.action != Action::Delete
+        {
+            let touched = !Arc::ptr_eq(named, &shape.touched);
+            if touched || op.action == Action::Insert {
+                row[e.column] = first_of(&e.from, |c| &row[c]);
+                named = &shape.touched;
+            }
+        }
+        if op.action == Action::Insert {
+            complete(table, &self.needed, &mut row)?;
+        }
+        Ok(Step {
+            action: op.action,
+            row,
+            named: named.clone(),
+            place: op.place,
+        })
+    }
+
+    fn shape(&mut self, catalog: &Catalog, op: &Operation) -> Result<Arc<Shape>> {
+        if op.fields.len() != op.values.len() {
+            return Err(Error::invalid(format!(
+                "{} names for {} values",
+                op.fields.len(),
+                op.values.len()
+            )));
+        }
+        if let Some(known) = self
+            .shapes
+            .iter()
+            .find(|s| Arc::ptr_eq(&s.fields, &op.fields))
+        {
+            return Ok(known.clone());
+        }
+        let table = &self.table;
+        let columns: Arc<[usize]> = op
+            .fields
+            .iter()
+            .map(|f| catalog.column_of(table, f))
+            .collect::<Result<_>>()?;
+        if let Some(twice) = (1..columns.len()).find(|i| columns[..*i].contains(&columns[*i])) {
+            return Err(Error::invalid("the value is given twice")
+                .field(&op.fields[twice])
+                .value(op.values[twice].to_json()));
+        }
+        let touched = match &table.effective {
+            Some(e) if e.from.iter().any(|c| columns.contains(c)) => {
+                columns.iter().copied().chain([e.column]).collect()
+            }
+            _ => columns.clone(),
+        };
+        let lists = columns
+            .iter()
+            .map(|c| catalog.closed_list(table, *c).cloned())
+            .collect();
+        let shape = Arc::new(Shape {
+            fields: op.fields.clone(),
+            columns,
+            touched,
+            lists,
+        });
+        if self.shapes.len() >= SHAPES {
+            self.shapes.clear();
+        }
+        self.shapes.push(shape.clone());
+        Ok(shape)
+    }
+}
