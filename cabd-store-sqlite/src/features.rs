@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cabd_core::catalog::Catalog;
-use cabd_core::feature::{BatchBuilder, FeatureBatch, Fields};
+use cabd_core::feature::{BatchBuilder, Fields, PhysicalRows};
 use cabd_core::query::{FeatureQuery, Plan, nearest_radii_m, plan, plan_count};
 use cabd_core::store::{FeatureStream, Record, RecordQuery, RecordStream};
 use cabd_core::{Bbox, Error, Result};
@@ -69,7 +69,10 @@ pub(crate) async fn features(
         .map_err(|_| Error::internal("the query ended before it began"))??;
     Ok(FeatureStream {
         schema,
-        batches: stream(receiver),
+        // The reader of the stream makes labels while the next rows are stepped.
+        batches: stream(receiver)
+            .map(|rows| rows.and_then(PhysicalRows::finish))
+            .boxed(),
     })
 }
 
@@ -104,7 +107,7 @@ fn nearest_box(conn: &Connection, mut plan: Plan) -> Result<Plan> {
 fn step(
     conn: &Connection,
     plan: &Plan,
-    batches: &mpsc::Sender<Result<FeatureBatch>>,
+    batches: &mpsc::Sender<Result<PhysicalRows>>,
 ) -> Result<()> {
     let doing = db("read features");
     let text = sql::select(plan, true)?;
@@ -120,12 +123,12 @@ fn step(
             let value = row.get_ref(i).map_err(&doing)?;
             push(column, value, data_type, &mut scratch).map_err(|e| at_row(e, row, plan, i))?;
         }
-        if builder.end_row() && batches.blocking_send(builder.finish()).is_err() {
+        if builder.end_row() && batches.blocking_send(Ok(builder.take())).is_err() {
             return Ok(());
         }
     }
     if !builder.is_empty() {
-        let _ = batches.blocking_send(builder.finish());
+        let _ = batches.blocking_send(Ok(builder.take()));
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Code lists and reference tables: codes with labels in both languages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::code_index::CodeIndex;
 use crate::geometry::GeometryKind;
 use crate::lang::{Lang, Text};
 use crate::value::{DataType, Value};
@@ -102,7 +103,7 @@ pub struct CodeList {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<Code>,
     #[serde(skip)]
-    index: HashMap<CodeKey, usize>,
+    index: CodeIndex,
 }
 
 fn default_key() -> String {
@@ -130,25 +131,30 @@ impl CodeList {
     /// The list with its codes replaced by `codes`.
     #[must_use]
     pub fn with_codes(&self, codes: Vec<Code>) -> CodeList {
-        let index = codes
-            .iter()
-            .enumerate()
-            .map(|(i, c)| (c.code.clone(), i))
-            .collect();
         CodeList {
+            index: CodeIndex::new(&codes),
             codes,
-            index,
             ..self.clone()
         }
     }
 
     /// The code's place in the list.
     pub fn position(&self, code: &CodeKey) -> Option<usize> {
-        if self.index.len() == self.codes.len() {
-            self.index.get(code).copied()
-        } else {
-            self.codes.iter().position(|c| c.code == *code)
+        if !self.index.is_of(self.codes.len()) {
+            return self.codes.iter().position(|c| c.code == *code);
         }
+        match code {
+            CodeKey::Int(i) => self.index.integer(*i),
+            CodeKey::Text(t) => self.index.text(t),
+        }
+    }
+
+    /// The place of a code that is a text.
+    pub(crate) fn position_of_text(&self, code: &str) -> Option<usize> {
+        if self.index.is_of(self.codes.len()) {
+            return self.index.text(code);
+        }
+        self.position(&CodeKey::Text(code.to_owned()))
     }
 
     /// The code's label.

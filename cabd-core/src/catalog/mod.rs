@@ -3,6 +3,7 @@
 mod attribute;
 mod change;
 mod check;
+mod code_index;
 mod code_list;
 mod feature_type;
 mod manifest;

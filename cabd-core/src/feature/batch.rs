@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Float64Builder, Int32Builder, ListBuilder,
+    Array, ArrayRef, AsArray, DictionaryArray, Float64Builder, Int32Array, ListBuilder,
     RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
 };
 use arrow::datatypes::{
@@ -225,11 +225,37 @@ impl BatchBuilder {
         self.rows == 0
     }
 
+    /// The rows so far; the builder is empty afterwards.
+    pub fn take(&mut self) -> PhysicalRows {
+        PhysicalRows {
+            layout: self.layout.clone(),
+            rows: std::mem::take(&mut self.rows),
+            columns: self.columns.iter_mut().map(ColumnBuilder::finish).collect(),
+        }
+    }
+
     /// The batch of the rows so far; the builder is empty afterwards.
     pub fn finish(&mut self) -> Result<FeatureBatch> {
-        let rows = std::mem::take(&mut self.rows);
-        let physical: Vec<ArrayRef> = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
-        let layout = self.layout.clone();
+        self.take().finish()
+    }
+}
+
+/// Rows of a builder on their way to a batch. What is derived from them can be made on another thread than the rows.
+#[derive(Debug)]
+pub struct PhysicalRows {
+    layout: Arc<Layout>,
+    rows: usize,
+    columns: Vec<ArrayRef>,
+}
+
+impl PhysicalRows {
+    /// The batch: the columns with labels, coordinates and links.
+    pub fn finish(self) -> Result<FeatureBatch> {
+        let Self {
+            layout,
+            rows,
+            columns: physical,
+        } = self;
         let arrays = layout
             .outputs
             .iter()
@@ -288,28 +314,24 @@ fn output(
     })
 }
 
-fn label_keys(codes: &ArrayRef, list: &CodeList, values: &ArrayRef) -> arrow::array::Int32Array {
-    let mut keys = Int32Builder::with_capacity(codes.len());
-    let mut push = |code: Option<CodeKey>| {
-        let position = code
-            .and_then(|c| list.position(&c))
-            .filter(|p| !values.is_null(*p));
-        keys.append_option(position.and_then(|p| i32::try_from(p).ok()));
+fn label_keys(codes: &ArrayRef, list: &CodeList, values: &ArrayRef) -> Int32Array {
+    let key = |place: Option<usize>| {
+        let place = place.filter(|p| !values.is_null(*p))?;
+        i32::try_from(place).ok()
     };
     match codes.data_type() {
-        ArrowType::Int64 => {
-            for v in codes.as_primitive::<Int64Type>() {
-                push(v.map(CodeKey::Int));
-            }
-        }
-        ArrowType::Utf8 => {
-            for v in codes.as_string::<i32>() {
-                push(v.map(|t| CodeKey::Text(t.to_owned())));
-            }
-        }
-        _ => (0..codes.len()).for_each(|_| push(None)),
+        ArrowType::Int64 => codes
+            .as_primitive::<Int64Type>()
+            .iter()
+            .map(|v| key(list.position(&CodeKey::Int(v?))))
+            .collect(),
+        ArrowType::Utf8 => codes
+            .as_string::<i32>()
+            .iter()
+            .map(|v| key(list.position_of_text(v?)))
+            .collect(),
+        _ => Int32Array::new_null(codes.len()),
     }
-    keys.finish()
 }
 
 fn label_lists(codes: &ArrayRef, list: &CodeList, lang: Lang) -> ArrayRef {

@@ -4,6 +4,8 @@ mod batch;
 mod change;
 mod columns;
 
-pub use batch::{BatchBuilder, FeatureBatch, Layout, Output, OutputColumn, geoarrow_metadata};
+pub use batch::{
+    BatchBuilder, FeatureBatch, Layout, Output, OutputColumn, PhysicalRows, geoarrow_metadata,
+};
 pub use change::{Action, Applied, ChangeHead, ChangeKind, Counts, Fields, Operation};
 pub use columns::{ColumnBuilder, value_at};

@@ -54,7 +54,12 @@ impl Catalog {
 }
 
 pub(super) fn check_code(list: &CodeList, field: &str, value: &Value) -> Result<()> {
-    if value.is_null() || CodeKey::of(value).is_some_and(|k| list.position(&k).is_some()) {
+    let place = match value {
+        Value::Null => return Ok(()),
+        Value::Text(t) => list.position_of_text(t),
+        other => CodeKey::of(other).and_then(|k| list.position(&k)),
+    };
+    if place.is_some() {
         return Ok(());
     }
     let mut codes: Vec<String> = list
