@@ -16,15 +16,13 @@ const BOXES: [(f64, f64, f64, f64); 3] = [
 
 pub async fn run(features: u64) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    let mut ok = true;
-    let sqlite = folder.path().join("bbox.sqlite");
-    ok &= measure(
-        "SpatiaLite",
-        &*crate::inventory(sqlite.to_str().unwrap()).await,
-        features,
-    )
-    .await;
-    ok
+    let file = folder.path().join("bbox.sqlite");
+    let sqlite = crate::inventory(file.to_str().unwrap()).await;
+    let kept = measure("SpatiaLite", &*sqlite, features).await;
+    let postgis = crate::inventory(&crate::pg::new_database().await).await;
+    let kept = measure("PostGIS", &*postgis, features).await && kept;
+    crate::pg::drop_database().await;
+    kept
 }
 
 async fn measure(name: &str, store: &dyn Store, features: u64) -> bool {

@@ -13,17 +13,7 @@ const TABLES: [&str; 3] = [
 ];
 
 pub async fn run(features: u64) -> bool {
-    let url = std::env::var("CABD_TEST_PG").expect("CABD_TEST_PG names the server (make pg)");
-    let admin = connect(&url).await;
-    admin
-        .batch_execute("DROP DATABASE IF EXISTS cabd_bench")
-        .await
-        .unwrap();
-    admin
-        .batch_execute("CREATE DATABASE cabd_bench")
-        .await
-        .unwrap();
-    let url = database(&url, "cabd_bench");
+    let url = new_database().await;
     let store = crate::inventory(&url).await;
     let ours = report(
         "PostGIS: load, indexes and log included",
@@ -82,11 +72,31 @@ pub async fn run(features: u64) -> bool {
     drop(client);
     let kept = ratio(&ours, &peer, 1.0 / 3.0);
     let kept = ratio(&read, &peer_read, 0.5) && kept;
+    drop_database().await;
+    kept
+}
+
+fn server() -> String {
+    std::env::var("CABD_TEST_PG").expect("CABD_TEST_PG names the server (make pg)")
+}
+
+/// An empty database of the bench's own.
+pub async fn new_database() -> String {
+    drop_database().await;
+    let admin = connect(&server()).await;
     admin
-        .batch_execute("DROP DATABASE cabd_bench WITH (FORCE)")
+        .batch_execute("CREATE DATABASE cabd_bench")
         .await
         .unwrap();
-    kept
+    database(&server(), "cabd_bench")
+}
+
+pub async fn drop_database() {
+    let admin = connect(&server()).await;
+    admin
+        .batch_execute("DROP DATABASE IF EXISTS cabd_bench WITH (FORCE)")
+        .await
+        .unwrap();
 }
 
 async fn connect(url: &str) -> tokio_postgres::Client {
