@@ -12,6 +12,7 @@ use super::sources::{DataSource, find_or_make};
 use crate::catalog::{ID, Relation};
 use crate::error::{Error, Result};
 use crate::feature::Operation;
+use crate::geometry::Geometry;
 use crate::id::{self, Uuid};
 use crate::page::Near;
 use crate::query::{FeatureQuery, Selection};
@@ -91,6 +92,8 @@ pub(super) struct Existing {
     pub(super) parts: Vec<HashMap<Uuid, Vec<Record>>>,
     /// The features themselves, where a row only completes them.
     pub(super) features: HashMap<Uuid, Record>,
+    /// Where features are shown that have several geometries.
+    pub(super) places: HashMap<Uuid, Geometry>,
 }
 
 /// A row that is not loaded.
@@ -439,6 +442,22 @@ impl<'a> Matcher<'a> {
         if !near.is_empty() {
             let query = RecordQuery::of(mapper.target.main.relation.clone()).with(ID, near);
             out.features = by_key(self.store.all_records(&query).await?, ID);
+        }
+        let table = &mapper.target.main.table;
+        if let Some(effective) = &table.effective {
+            let shown = &table.columns[effective.column].name;
+            let placed = old().filter(|(row, _, how)| *how == How::Same && row.geometry.is_some());
+            let placed = placed.map(|(_, id, _)| Value::Uuid(*id));
+            let query = RecordQuery::of(mapper.target.main.relation.clone())
+                .only(&[ID, shown])
+                .with(ID, placed);
+            for record in self.store.all_records(&query).await? {
+                if let (Some(id), Value::Geometry(place)) =
+                    (record.get(ID).as_uuid(), record.get(shown))
+                {
+                    out.places.insert(id, place.clone());
+                }
+            }
         }
         Ok(out)
     }

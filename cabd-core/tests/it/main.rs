@@ -5,6 +5,8 @@
 mod faults;
 mod format;
 mod load;
+#[cfg(feature = "synth")]
+mod load_again;
 mod load_real;
 #[cfg(feature = "conformance")]
 mod memory;
