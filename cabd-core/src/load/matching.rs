@@ -117,6 +117,8 @@ pub(super) struct Matcher<'a> {
     store: &'a dyn Store,
     rule: Match,
     sources: Vec<DataSource>,
+    /// What makes the sources that are new, until a row needs them.
+    made: HashMap<usize, Operation>,
     /// Identifiers of this load, hashed to 64 bits, and where they were. Among a million rows two different ones share a
     /// hash with a chance of 3 in 100 million; the later row is then rejected, never silently lost.
     seen: HashMap<u64, Place>,
@@ -131,6 +133,7 @@ impl<'a> Matcher<'a> {
             store,
             rule,
             sources: vec![],
+            made: HashMap::new(),
             seen: HashMap::new(),
             hasher: RandomState::default(),
             taken: HashMap::new(),
@@ -141,18 +144,20 @@ impl<'a> Matcher<'a> {
         self.sources.get(at).copied()
     }
 
-    /// Finds or makes the data sources that rows have named since the last call.
-    pub(super) async fn sources(
-        &mut self,
-        mapper: &Mapper,
-        out: &mut Vec<Operation>,
-    ) -> Result<()> {
+    /// Finds the data sources that rows have named since the last call, or prepares them.
+    pub(super) async fn sources(&mut self, mapper: &Mapper) -> Result<()> {
         while let Some(name) = mapper.source_names.get(self.sources.len()) {
             let (source, made) = find_or_make(self.store, name, mapper.mapping()).await?;
-            out.extend(made);
+            self.made
+                .extend(made.map(|made| (self.sources.len(), made)));
             self.sources.push(source);
         }
         Ok(())
+    }
+
+    /// What makes a data source that the store does not have; once, for the first row that is loaded from it.
+    pub(super) fn make_source(&mut self, at: usize) -> Option<Operation> {
+        self.made.remove(&at)
     }
 
     /// Takes an identifier of this load; where it was before, if it was.

@@ -186,8 +186,7 @@ pub async fn load(
         sizes,
         options,
     };
-    let mut first = vec![];
-    let head = work.head(&mut first).await?;
+    let head = work.head().await?;
     let chunks = feed::start(inputs, encoding, work.options.max_record_bytes)?;
     let (mut sender, receiver) = channel::<Result<Vec<Operation>>>(1);
     let operations: OperationStream = receiver
@@ -198,7 +197,7 @@ pub async fn load(
         .flatten()
         .boxed();
     let produce = async {
-        let done = work.produce(first, chunks, &mut sender).await;
+        let done = work.produce(chunks, &mut sender).await;
         if done.is_err() {
             // What the store says about this does not matter: the true reason is `done`.
             let stop = Error::invalid("the load was stopped");
@@ -233,10 +232,10 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// The head of the change; its one data source, if it has only one, is found or made first.
-    async fn head(&mut self, out: &mut Vec<Operation>) -> Result<ChangeHead> {
+    /// The head of the change, with its one data source if it has only one.
+    async fn head(&mut self) -> Result<ChangeHead> {
         let only = self.mapper.only_source();
-        self.matcher.sources(&self.mapper, out).await?;
+        self.matcher.sources(&self.mapper).await?;
         Ok(ChangeHead {
             author: self.options.author.clone(),
             reason: self.options.reason.clone(),
@@ -250,11 +249,10 @@ impl Work<'_> {
 
     async fn produce(
         &mut self,
-        first: Vec<Operation>,
         mut chunks: futures::channel::mpsc::Receiver<Result<Chunk>>,
         sender: &mut Sender<Result<Vec<Operation>>>,
     ) -> Result<()> {
-        let mut out = first;
+        let mut out = vec![];
         let mut ended = 0;
         let mut crs: Option<String> = None;
         while let Some(chunk) = chunks.next().await {
@@ -356,7 +354,7 @@ impl Work<'_> {
         refused: &mut Vec<Refused>,
         out: &mut Vec<Operation>,
     ) -> Result<()> {
-        self.matcher.sources(&self.mapper, out).await?;
+        self.matcher.sources(&self.mapper).await?;
         let found = self
             .matcher
             .find(&self.mapper, rows, &self.names, refused)
@@ -370,6 +368,8 @@ impl Work<'_> {
                 continue;
             }
             let place = self.place(row.input, row.line);
+            // A source of rejected rows only is not written.
+            out.extend(row.source.and_then(|s| self.matcher.make_source(s)));
             let source: Option<Uuid> = row
                 .source
                 .and_then(|s| self.matcher.source(s))
@@ -442,6 +442,7 @@ impl Work<'_> {
                 refused.push((row.input, row.line, Refusal::new(&name, value, why)));
                 continue;
             }
+            out.extend(row.source.and_then(|s| self.matcher.make_source(s)));
             let mut values = row.main;
             if self.mapper.target.kind.is_some() {
                 values.push(row.geometry.into());
