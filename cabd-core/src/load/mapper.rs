@@ -200,6 +200,16 @@ impl Mapper {
         Ok(())
     }
 
+    /// Whether the mapping finds any of its columns in the file at hand.
+    pub(super) fn finds_a_column(&mut self) -> bool {
+        let places = self.places.iter_mut().flat_map(Place::columns_mut);
+        let only = self.only.iter_mut().map(|(c, _)| c);
+        let id = self.id.iter_mut().flatten();
+        let source = self.source_column.iter_mut().chain(&mut self.source_id);
+        let mut named = places.chain(only).chain(id).chain(source);
+        named.any(|c| c.place.is_some()) || self.target.rules_mut().any(|r| !r.places.is_empty())
+    }
+
     /// Notes columns that are not used, and those that the mapping misses, at the end of a file.
     pub(super) fn note_columns(&mut self, input: &str, notes: &mut Notes) {
         let mut used: Vec<String> = self.mapping.ignore.clone();

@@ -18,7 +18,7 @@ use super::operations::{Hit, Maker};
 use super::report::{LoadReport, NoteKind, Notes, RejectSink, Rejected, Touched};
 use crate::error::{Error, Result};
 use crate::feature::{Action, Applied, ChangeHead, ChangeKind, Operation};
-use crate::format::{MAX_RECORD_BYTES, TextEncoding};
+use crate::format::{Format, MAX_RECORD_BYTES, TextEncoding};
 use crate::id::Uuid;
 use crate::store::{OperationStream, Store};
 
@@ -175,6 +175,7 @@ pub async fn load(
     };
     let names = inputs.iter().map(|i| i.name.clone()).collect();
     let sizes = inputs.iter().map(|i| i.size).collect();
+    let formats = inputs.iter().map(|i| i.format().ok()).collect();
     let mut work = Work {
         matcher: Matcher::new(store, options.match_rule),
         mapper,
@@ -184,6 +185,7 @@ pub async fn load(
         rejects,
         names,
         sizes,
+        formats,
         options,
     };
     let head = work.head().await?;
@@ -228,6 +230,7 @@ struct Work<'a> {
     rejects: Box<dyn RejectSink + 'a>,
     names: Vec<String>,
     sizes: Vec<Option<u64>>,
+    formats: Vec<Option<Format>>,
     options: LoadOptions,
 }
 
@@ -265,6 +268,7 @@ impl Work<'_> {
                     None => e.at(self.names[chunk.input].clone()),
                     Some(_) => e,
                 })?;
+                self.refuse_strange(chunk.input, columns)?;
             }
             if chunk.is_last {
                 ended += 1;
@@ -302,6 +306,24 @@ impl Work<'_> {
             give(sender, Ok(out)).await;
         }
         self.rejects.finish()
+    }
+
+    /// A table of which no column is known is another file than was meant.
+    fn refuse_strange(&mut self, input: usize, columns: &[Arc<str>]) -> Result<()> {
+        if self.formats[input] != Some(Format::Csv) || self.mapper.finds_a_column() {
+            return Ok(());
+        }
+        let names = columns.iter().take(8).map(|c| &**c).collect::<Vec<_>>();
+        let expected = if self.options.mapping.is_some() {
+            "a file with columns that the mapping names"
+        } else {
+            "columns named like attributes of the type"
+        };
+        Err(Error::invalid("no column of the file is known")
+            .at(self.names[input].clone())
+            .value(names.join(", "))
+            .expected(expected)
+            .hint("is it the right file? Columns with other names need a mapping"))
     }
 
     fn end_of_input(&mut self, chunk: &Chunk) {
