@@ -72,6 +72,7 @@ pub async fn apply_operations(
         tables: BTreeMap::new(),
         pending: 0,
         counts: BTreeMap::new(),
+        codes: ChangedCodes::new(),
     };
     while let Some(next) = operations.next().await {
         engine.take(next?).await?;
@@ -136,6 +137,9 @@ pub(crate) fn key_of(values: &[Value]) -> Key {
     values.iter().map(key_part).collect()
 }
 
+/// Codes that a change has added (true) or taken away (false): the catalogue does not know yet.
+type ChangedCodes = HashMap<(Relation, Key), bool>;
+
 /// How many keys of other relations are remembered as existing.
 const REMEMBERED_KEYS: usize = 50_000;
 
@@ -145,6 +149,7 @@ struct Engine<'a> {
     tables: BTreeMap<(u8, Relation), Pending>,
     pending: usize,
     counts: BTreeMap<Relation, Counts>,
+    codes: ChangedCodes,
 }
 
 impl Engine<'_> {
@@ -164,6 +169,10 @@ impl Engine<'_> {
             return Ok(());
         };
         let key = key_of(&step.row[..pending.table.key]);
+        if matches!(slot.1, Relation::Codes(_)) {
+            let stays = step.action != Action::Delete;
+            self.codes.insert((slot.1.clone(), key.clone()), stays);
+        }
         if step.action == Action::Delete || pending.keys.contains(&key) {
             self.flush().await?;
         }
@@ -223,7 +232,8 @@ impl Engine<'_> {
         };
         let mut row: Row = vec![Value::Null; table.columns.len()];
         for ((column, value), field) in columns.iter().zip(op.values).zip(op.fields.iter()) {
-            row[*column] = self.catalog.check_value(&table, *column, field, value)?;
+            let (catalog, changed) = (self.catalog, Some(&self.codes).filter(|c| !c.is_empty()));
+            row[*column] = catalog.check_changed(&table, *column, field, value, changed)?;
         }
         for (i, c) in table.columns.iter().enumerate().take(table.key) {
             if row[i].is_null() {
@@ -601,14 +611,28 @@ impl Catalog {
         field: &str,
         value: Value,
     ) -> Result<Value> {
+        self.check_changed(table, column, field, value, None)
+    }
+
+    fn check_changed(
+        &self,
+        table: &Table,
+        column: usize,
+        field: &str,
+        value: Value,
+        changed: Option<&ChangedCodes>,
+    ) -> Result<Value> {
         let c = &table.columns[column];
         let value = value.coerce(field, &c.data_type)?;
-        if let Some(Relation::Codes(list)) = &c.references
+        if let Some(relation @ Relation::Codes(list)) = &c.references
             && !value.is_null()
             && let Some(list) = self.list(list)
             && !list.open
         {
-            let known = CodeKey::of(&value).is_some_and(|k| list.position(&k).is_some());
+            let own = changed.and_then(|c| c.get(&(relation.clone(), vec![key_part(&value)])));
+            let known = own.copied().unwrap_or_else(|| {
+                CodeKey::of(&value).is_some_and(|k| list.position(&k).is_some())
+            });
             if !known {
                 let mut codes: Vec<String> = list
                     .codes
@@ -623,7 +647,8 @@ impl Catalog {
                     Error::new(ErrorKind::Invalid, format!("not a code of {}", list.id))
                         .field(field)
                         .value(value.to_json())
-                        .expected(codes.join(", ")),
+                        .expected(codes.join(", "))
+                        .hint("add the code first; in one change, put it before its use"),
                 );
             }
         }

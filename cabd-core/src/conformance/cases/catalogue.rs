@@ -269,6 +269,39 @@ pub async fn codes_written_as_rows_become_labels(store: &dyn Store) {
     assert_eq!(rows[0].get("description_en"), &Value::from("Under 5 m."));
 }
 
+pub async fn a_code_is_used_in_the_change_that_adds_it(store: &dyn Store) {
+    furnish(store).await;
+    let shark = Operation::new(Relation::Codes("cabd.species".into()), Action::Insert)
+        .set("id", "shark")
+        .set("name_en", "Shark");
+    let mut all = vec![size(8, "Odd", ""), weir(1).set("size_code", 8), shark];
+    all.extend([ladder(3), species(3, "shark", true)]);
+    // Enough between them that the code is written before its use is read.
+    all.extend((100..5_000).map(weir));
+    all.push(weir(2).set("size_code", 8));
+    let applied = write(store, all).await;
+    assert_eq!(applied.of(&Relation::feature("weirs")).inserted, 4_902);
+    let answer = ask(store, &filtered("weirs", "size:eq:odd")).await;
+    let mut ids = answer.ids();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2]);
+    let used = ask(store, &FeatureQuery::of("ladders")).await;
+    assert_eq!(
+        used.of(3, "known_use"),
+        Value::List(vec![Value::from("Shark")])
+    );
+    // Taken away and used in one change, it is none; and its use does not come before it.
+    let gone =
+        Operation::new(Relation::Codes("weirs.size_codes".into()), Action::Delete).set("code", 99);
+    let ops = vec![gone, weir(3).set("size_code", 99)];
+    refuse(store, ErrorKind::Invalid, ops).await;
+    let ops = vec![weir(3).set("size_code", 9), size(9, "Late", "")];
+    let e = refuse(store, ErrorKind::Invalid, ops).await;
+    assert_eq!(e.field_name(), Some("size_code"), "{e:?}");
+    assert!(e.next_step().is_some_and(|h| h.contains("before")), "{e:?}");
+    write(store, vec![weir(3).set("size_code", 99)]).await;
+}
+
 pub async fn a_code_taken_away_is_no_code_any_more(store: &dyn Store) {
     furnish(store).await;
     let gone =

@@ -34,6 +34,7 @@ macro_rules! __conformance_cases {
                 a_change_that_would_drop_or_narrow_a_column_is_refused
                 a_catalogue_with_a_mistake_is_refused_whole
                 codes_written_as_rows_become_labels
+                a_code_is_used_in_the_change_that_adds_it
                 a_code_taken_away_is_no_code_any_more
                 a_reference_table_is_filled_by_loading
                 the_store_says_what_it_is_and_holds
