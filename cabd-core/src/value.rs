@@ -373,7 +373,21 @@ impl Value {
                     .collect::<Result<_>>()
                     .map(Value::List)
             }
-            (other, _) => Err(wrong(field, data_type, other.to_json())),
+            (other, _) => Err(wrong(field, data_type, other)),
+        }
+    }
+}
+
+/// For messages: text as it is, nothing for null, everything else as JSON.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => Ok(()),
+            Value::Text(t) => f.write_str(t),
+            Value::Uuid(u) => u.fmt(f),
+            Value::Date(d) => d.fmt(f),
+            Value::Timestamp(t) => t.fmt(f),
+            other => other.to_json().fmt(f),
         }
     }
 }

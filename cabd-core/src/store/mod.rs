@@ -106,6 +106,10 @@ pub trait FeatureStore: Send + Sync {
 
     /// The only way to write: all operations or none, one commit.
     ///
+    /// A row may name rows of the same change (its feature, its data source, a code). Put those before it: operations
+    /// are checked and written some thousands at a time, and what a portion names must be there or be in it. A feature
+    /// and the rows around it may come in any order as long as they come together.
+    ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a value that does not fit, [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an update or deletion of a row
     /// that is not there, [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) for an insert of one that is, and for the deletion of a data source or

@@ -55,7 +55,7 @@ pub trait WriteTransaction: Send {
     ) -> Result<u64>;
 }
 
-/// Operations gathered before they are written.
+/// Operations gathered before they are written; so far, at most, a row may come before the one that it names.
 const BATCH: usize = 4096;
 
 /// Runs a stream of operations inside a transaction.
@@ -221,7 +221,7 @@ impl Engine<'_> {
                 {
                     return Err(Error::invalid("the value is given twice")
                         .field(&op.fields[twice])
-                        .value(op.values[twice].to_json()));
+                        .value(&op.values[twice]));
                 }
                 if pending.shapes.len() >= 16 {
                     pending.shapes.clear();
@@ -337,8 +337,8 @@ impl Engine<'_> {
                 if !ok {
                     let e = Error::invalid(format!("{} has no such row", other.qualified()))
                         .field(&table.columns[*column].name)
-                        .value(value.to_json())
-                        .hint("add that row first, or in the same change");
+                        .value(value)
+                        .hint("add that row first; in one change, put it before the rows that name it");
                     return Err(placed(e, &steps[*n].place));
                 }
             }
@@ -417,7 +417,7 @@ impl Engine<'_> {
                 (Action::Update | Action::Delete, None) => {
                     let e = Error::not_found(format!("{} has no such row", table.qualified()))
                         .field(&table.columns[0].name)
-                        .value(row[0].to_json());
+                        .value(&row[0]);
                     return Err(placed(e, &place));
                 }
                 (_, Some(before)) => {
@@ -504,7 +504,7 @@ impl Engine<'_> {
         {
             let e = Error::not_found(format!("{} has no such row", table.qualified()))
                 .field(&table.columns[0].name)
-                .value(key[0].to_json());
+                .value(&key[0]);
             return Err(placed(e, &place));
         }
         for child in self.catalog.tables() {
@@ -646,7 +646,7 @@ impl Catalog {
                 return Err(
                     Error::new(ErrorKind::Invalid, format!("not a code of {}", list.id))
                         .field(field)
-                        .value(value.to_json())
+                        .value(&value)
                         .expected(codes.join(", "))
                         .hint("add the code first; in one change, put it before its use"),
                 );

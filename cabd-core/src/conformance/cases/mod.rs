@@ -58,6 +58,7 @@ macro_rules! __conformance_cases {
                 an_error_in_the_stream_leaves_nothing
                 many_rows_are_one_commit
                 children_may_come_before_their_parent_in_one_change
+                a_child_long_before_its_parent_is_refused_with_the_next_step
                 a_row_may_change_several_times_in_one_change
                 a_deleted_feature_takes_its_rows_with_it
                 the_effective_geometry_is_the_best_of_its_columns

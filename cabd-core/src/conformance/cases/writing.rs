@@ -177,6 +177,22 @@ pub async fn children_may_come_before_their_parent_in_one_change(store: &dyn Sto
     );
 }
 
+pub async fn a_child_long_before_its_parent_is_refused_with_the_next_step(store: &dyn Store) {
+    furnish(store).await;
+    let far = |first: Operation, last: Operation| {
+        let between = (100..5_000).map(weir);
+        [first].into_iter().chain(between).chain([last]).collect()
+    };
+    let child = structure(5, 4, true, 1).at("late.csv:1");
+    let e = refuse(store, ErrorKind::Invalid, far(child.clone(), site(4))).await;
+    assert_eq!(
+        (e.field_name(), e.place()),
+        (Some("site_id"), Some("late.csv:1"))
+    );
+    assert!(e.next_step().is_some_and(|h| h.contains("before")), "{e:?}");
+    write(store, far(site(4), child)).await;
+}
+
 pub async fn a_row_may_change_several_times_in_one_change(store: &dyn Store) {
     furnish(store).await;
     let applied = write(
