@@ -1,6 +1,6 @@
 //! The catalogue: plans, changes, codes. These cases begin with an empty store.
 
-use crate::catalog::{Code, CodeKey, Manifest, Relation};
+use crate::catalog::{AttributeSet, Code, CodeKey, Manifest, Relation};
 use crate::conformance::world::*;
 use crate::error::ErrorKind;
 use crate::feature::{Action, Operation};
@@ -48,6 +48,24 @@ pub async fn a_catalogue_is_read_back_as_it_was_declared(store: &dyn Store) {
         assert_eq!(**read, list.with_codes(read.codes.clone()));
     }
     assert_eq!(catalog.sets(), manifest().sets);
+}
+
+pub async fn attribute_sets_are_listed_by_name(store: &dyn Store) {
+    let mut m = manifest();
+    m.sets.reverse();
+    store.change_catalog(&m).await.unwrap();
+    let mut more = manifest();
+    more.sets.push(AttributeSet {
+        name: "brief".to_owned(),
+        column: "vw_brief_order".to_owned(),
+        aliases: vec![],
+    });
+    store.change_catalog(&more).await.unwrap();
+    let catalog = store.catalog().await.unwrap();
+    let names: Vec<&str> = catalog.sets().iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["all", "brief", "simple"]);
+    let plan = store.plan_catalog(&more).await.unwrap();
+    assert!(plan.steps.is_empty(), "{plan:?}");
 }
 
 pub async fn a_catalogue_applied_twice_changes_nothing_the_second_time(store: &dyn Store) {

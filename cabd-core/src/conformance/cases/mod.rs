@@ -28,6 +28,7 @@ macro_rules! __conformance_cases {
                 a_fresh_store_is_empty_and_nobody_has_written_to_it
                 a_plan_changes_nothing
                 a_catalogue_is_read_back_as_it_was_declared
+                attribute_sets_are_listed_by_name
                 a_catalogue_applied_twice_changes_nothing_the_second_time
                 a_new_type_attribute_and_code_are_added_beside_what_is_there
                 labels_follow_a_newer_catalogue
