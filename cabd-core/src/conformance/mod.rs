@@ -33,6 +33,7 @@
 mod cases;
 pub mod faults;
 pub mod random;
+pub mod shipped;
 pub mod world;
 
 use futures::future::BoxFuture;

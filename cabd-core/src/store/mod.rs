@@ -58,6 +58,15 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// What a store over a spatial database offers.
+    pub const DATABASE: Self = Self {
+        durable: true,
+        many_writers: true,
+        logs_foreign_changes: true,
+        spatial_index: true,
+        as_of: false,
+    };
+
     /// Every flag with its name.
     pub fn flags(&self) -> [(&'static str, bool); 5] {
         [

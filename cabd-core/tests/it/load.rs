@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use cabd_core::catalog::Relation;
+use cabd_core::conformance::shipped::manifest as shipped;
 use cabd_core::load::{Input, LoadOptions, LoadReport, Mapping, Match, NoteKind, Rejected, load};
 use cabd_core::memory::MemoryStore;
 use cabd_core::store::{
     AuditStore, CatalogStore, FeatureStore, FeatureStoreExt, RecordQuery, Store, StoreExt,
 };
 use cabd_core::{ChangeHead, ErrorKind, FeatureQuery, Operation, Result, Uuid, Value};
-
-use crate::shipped::shipped;
 
 pub fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()

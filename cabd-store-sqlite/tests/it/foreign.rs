@@ -10,7 +10,8 @@ use cabd_core::{ChangeHead, CommitNumber, Geometry, Uuid, Value};
 use cabd_store_sqlite::SqliteStore;
 use futures::TryStreamExt;
 
-use crate::shipped::{manifest, run};
+use crate::shipped::run;
+use cabd_core::conformance::shipped::manifest;
 
 fn tool(name: &str, args: &[&str], input: &str) -> String {
     use std::io::Write;

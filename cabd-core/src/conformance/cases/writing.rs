@@ -361,7 +361,19 @@ pub async fn records_come_in_key_order_with_the_columns_asked_for(store: &dyn St
         .await
         .is_empty()
     );
-    let strange = RecordQuery::of(Relation::feature("weirs")).only(&["nothing"]);
+    let weirs = || RecordQuery::of(Relation::feature("weirs"));
+    let read = weirs().with("built_year", ["1902".into(), Value::Null]);
+    assert_eq!(asked(store, &read).await.len(), 1, "values are read");
+    for (column, value) in [
+        ("tags", Value::List(vec![])),
+        ("geometry", Value::Null),
+        ("built_year", "old".into()),
+        ("nothing", 1.into()),
+    ] {
+        let error = store.records(&weirs().with(column, [value])).await.err();
+        assert_eq!(error.expect(column).kind(), ErrorKind::Invalid);
+    }
+    let strange = weirs().only(&["nothing"]);
     let error = store.records(&strange).await.err().expect("no such column");
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let strange = RecordQuery::of(Relation::feature("nothing"));
