@@ -128,6 +128,25 @@ fn what_the_spatialite_shell_writes_is_found_indexed_identified_and_logged() {
 }
 
 #[test]
+fn every_column_of_a_data_source_is_logged() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inventory.sqlite");
+        inventory(&path).await.close().await.unwrap();
+        let logged = shell(
+            &path,
+            "INSERT INTO cabd_data_source (id, name) VALUES ('00000000-0000-0000-0000-000000000001', 'src');
+             UPDATE cabd_data_source SET province_territory_code = '[\"qc\",\"on\"]';
+             SELECT oldvalues, newvalues FROM cabd_audit_log WHERE action = 'UPDATE';",
+        );
+        assert_eq!(
+            logged.trim(),
+            r#"{"province_territory_code":null}|{"province_territory_code":["qc","on"]}"#
+        );
+    });
+}
+
+#[test]
 fn a_wrong_geometry_is_refused_in_the_shell_too() {
     run(async {
         let dir = tempfile::tempdir().unwrap();

@@ -293,7 +293,11 @@ pub async fn sources_are_kept_by_feature_and_by_attribute(store: &dyn Store) {
     let source = data_source(8, "First")
         .set("version_date", "2020-02-02")
         .set("licence", "Open")
-        .set("source_type", "spatial");
+        .set("source_type", "spatial")
+        .set(
+            "province_territory_code",
+            Value::List(vec!["qc".into(), "on".into()]),
+        );
     let by_attribute = Operation::new(Relation::AttributeSource("weirs".into()), Action::Put)
         .set("cabd_id", id(1))
         .set("height_m_ds", id(8))
@@ -322,6 +326,8 @@ pub async fn sources_are_kept_by_feature_and_by_attribute(store: &dyn Store) {
         sources[0].get("version_date"),
         &Value::Date("2020-02-02".parse().unwrap())
     );
+    let provinces = Value::List(vec!["qc".into(), "on".into()]);
+    assert_eq!(sources[0].get("province_territory_code"), &provinces);
     let by_name = crate::store::StoreExt::data_source_by_name(store, "Second").await;
     assert_eq!(by_name.unwrap(), Some(id(9)));
 }
