@@ -94,6 +94,8 @@ pub(super) struct Existing {
     pub(super) features: HashMap<Uuid, Record>,
     /// Where features are shown that have several geometries.
     pub(super) places: HashMap<Uuid, Geometry>,
+    /// How new the features are.
+    pub(super) newness: HashMap<Uuid, Value>,
 }
 
 /// A row that is not loaded.
@@ -448,12 +450,25 @@ impl<'a> Matcher<'a> {
             let query = RecordQuery::of(mapper.target.main.relation.clone()).with(ID, near);
             out.features = by_key(self.store.all_records(&query).await?, ID);
         }
-        let table = &mapper.target.main.table;
+        let main = &mapper.target.main;
+        let table = &main.table;
+        if let Some(at) = mapper.newness {
+            let column = &table.columns[main.rules[at].column].name;
+            let same = old().filter(|(_, _, how)| *how == How::Same);
+            let query = RecordQuery::of(main.relation.clone())
+                .only(&[ID, column])
+                .with(ID, same.map(|(_, id, _)| Value::Uuid(*id)));
+            for record in self.store.all_records(&query).await? {
+                if let Some(id) = record.get(ID).as_uuid() {
+                    out.newness.insert(id, record.get(column).clone());
+                }
+            }
+        }
         if let Some(effective) = &table.effective {
             let shown = &table.columns[effective.column].name;
             let placed = old().filter(|(row, _, how)| *how == How::Same && row.geometry.is_some());
             let placed = placed.map(|(_, id, _)| Value::Uuid(*id));
-            let query = RecordQuery::of(mapper.target.main.relation.clone())
+            let query = RecordQuery::of(main.relation.clone())
                 .only(&[ID, shown])
                 .with(ID, placed);
             for record in self.store.all_records(&query).await? {

@@ -17,6 +17,7 @@
 //! * A place that is the one the feature is shown at changes nothing, though it be the snapped one: an export can be loaded again.
 //! * Values of a part go to the part row that loads of this kind made; where the row carries a `cabd_id`, to the one
 //!   that the feature is shown with.
+//! * With [`SourceRule::keep_newer`] a row that is older than what the same source gave before changes nothing.
 //! * A row without a place updates the attributes of a feature that is there; it makes no new one.
 
 mod clean;

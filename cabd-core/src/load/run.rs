@@ -1,5 +1,6 @@
 //! A load from end to end.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::convert::Refusal;
 use super::feed::{self, Chunk, Input};
 use super::mapper::{Goal, Mapped, MappedRow, Mapper};
 use super::mapping::{Encoding, Mapping};
-use super::matching::{How, Match, Matcher, Refused};
+use super::matching::{Existing, How, Match, Matcher, Refused};
 use super::operations::{Hit, Maker};
 use super::report::{LoadReport, NoteKind, Notes, RejectSink, Rejected, Touched};
 use crate::error::{Error, Result};
@@ -50,6 +51,9 @@ pub struct LoadOptions {
     pub mapping: Option<Mapping>,
     /// Name of the data source, instead of the mapping's.
     pub source_name: Option<String>,
+    /// Attribute that tells how new a row is, instead of the mapping's [`SourceRule::keep_newer`](super::SourceRule::keep_newer);
+    /// a data source must be named.
+    pub keep_newer: Option<String>,
     /// How rows find their features.
     pub match_rule: Match,
     /// Check and count everything, then leave the store as it was.
@@ -73,6 +77,7 @@ impl Default for LoadOptions {
             table: None,
             mapping: None,
             source_name: None,
+            keep_newer: None,
             match_rule: Match::Source,
             dry_run: false,
             author: None,
@@ -90,6 +95,7 @@ impl fmt::Debug for LoadOptions {
             .field("feature_type", &self.feature_type)
             .field("table", &self.table)
             .field("source_name", &self.source_name)
+            .field("keep_newer", &self.keep_newer)
             .field("match_rule", &self.match_rule)
             .field("dry_run", &self.dry_run)
             .finish_non_exhaustive()
@@ -168,6 +174,7 @@ pub async fn load(
         goal,
         options.mapping.clone(),
         options.source_name.clone(),
+        options.keep_newer.clone(),
     )?;
     let encoding = match mapper.mapping().encoding {
         Encoding::Utf8 => TextEncoding::Utf8,
@@ -390,6 +397,9 @@ impl Work<'_> {
                 continue;
             }
             let place = self.place(row.input, row.line);
+            if how == How::Same && self.is_older(&row, id, &existing, &place) {
+                continue;
+            }
             // A source of rejected rows only is not written.
             out.extend(row.source.and_then(|s| self.matcher.make_source(s)));
             let source: Option<Uuid> = row
@@ -406,6 +416,38 @@ impl Work<'_> {
                 .make(&self.mapper.target, hit, &existing, &place, out);
         }
         Ok(())
+    }
+
+    /// Whether the feature has a newer value of the same source; such a row is counted and noted.
+    fn is_older(&mut self, row: &MappedRow, id: Uuid, existing: &Existing, place: &str) -> bool {
+        let Some(at) = self.mapper.newness else {
+            return false;
+        };
+        let target = &self.mapper.target;
+        let tracked = target.tracked.iter();
+        let tracked = tracked
+            .map(|t| (t.part, t.rule))
+            .position(|t| t == (None, at));
+        let given = tracked.and_then(|t| {
+            let column = target.source_fields.get(t + 1)?;
+            existing.attributes.get(&id)?.get(column).as_uuid()
+        });
+        let own = row.source.and_then(|s| self.matcher.source(s));
+        if given.is_some() && given != own.map(|s| s.id) {
+            return false;
+        }
+        let (value, stored) = (&row.main[at], existing.newness.get(&id));
+        if stored.and_then(|s| value.compare(s)) != Some(Ordering::Less) {
+            return false;
+        }
+        self.report.older += 1;
+        let name = target.main.rules[at].to.clone();
+        self.notes.add(NoteKind::OlderRow, &name, || {
+            let stored = stored.map(ToString::to_string).unwrap_or_default();
+            let first = format!("{value} is older than {stored}, which is stored");
+            (first, place.to_owned())
+        });
+        true
     }
 
     /// A value that a new row must have and has not.
@@ -486,7 +528,7 @@ impl Work<'_> {
         let counts = Touched::from(applied.of(&self.mapper.target.main.relation));
         report.inserted = counts.inserted;
         report.updated = counts.updated;
-        report.unchanged = counts.unchanged;
+        report.unchanged = counts.unchanged + report.older;
         report.kept = self.maker.kept;
         report.commit = applied.commit.map(|c| c.0);
         let relations = applied

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use cabd_core::format::{Format, write_features};
-use cabd_core::load::{Input, Match};
+use cabd_core::load::{Input, LoadOptions, Mapping, Match, NoteKind};
 use cabd_core::memory::MemoryStore;
 use cabd_core::store::{AuditStore, CatalogStore, FeatureStore, FeatureStoreExt};
 use cabd_core::synth::Synth;
@@ -113,5 +113,70 @@ fn a_place_that_is_not_the_shown_one_becomes_the_original() {
             place("snapped_point"),
             Value::from(Geometry::point(-75.25, 45.5))
         );
+    });
+}
+
+const DATED: &str = r#"
+    type = "dams"
+    [source]
+    name = "Dams of Anywhere"
+    id = ["id"]
+    keep_newer = "construction_year"
+    [point]
+    crs = "EPSG:4617"
+    x = "lon"
+    y = "lat"
+    [[fields]]
+    to = "dam_name_en"
+    from = ["name"]
+    [[fields]]
+    to = "construction_year"
+    from = ["year"]
+"#;
+
+#[test]
+fn a_row_older_than_what_its_source_gave_changes_nothing() {
+    run(async {
+        let store = inventory().await;
+        let options = |toml: &str| LoadOptions {
+            mapping: Some(Mapping::from_toml(toml).unwrap()),
+            ..LoadOptions::default()
+        };
+        let file = |rows: &str| vec![text("d.csv", format!("id,name,lon,lat,year\n{rows}"))];
+        let first = "1,New,-75.5,45.4,2020\n2,Other,-75.6,45.4,2018\n3,None,-75.7,45.4,\n";
+        loaded(&store, file(first), options(DATED)).await.unwrap();
+        let older = "1,Old,-75,45,2019\n2,Newer,-75.6,45.4,2019\n3,Now,-75.7,45.4,1900\n4,Added,-75,45,1900\n";
+        let (report, _) = loaded(&store, file(older), options(DATED)).await.unwrap();
+        let counts = (
+            report.inserted,
+            report.updated,
+            report.unchanged,
+            report.older,
+        );
+        assert_eq!(counts, (1, 2, 1, 1), "{report:#?}");
+        let note = report.notes.iter().find(|n| n.kind == NoteKind::OlderRow);
+        let note = note.unwrap();
+        assert_eq!((note.count, note.place.as_str()), (1, "d.csv:2"));
+        assert!(note.first.contains("2019 is older than 2020"), "{note:?}");
+        let names = store.collect(&FeatureQuery::of("dams")).await.unwrap();
+        let mut names: Vec<_> = names
+            .iter()
+            .flat_map(|b| (0..b.rows()).map(|r| b.value(r, "dam_name_en").to_string()))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["Added", "New", "Newer", "Now"]);
+        // The same rows again are not older.
+        let (again, _) = loaded(&store, file(first), options(DATED)).await.unwrap();
+        assert_eq!((again.older, again.updated), (1, 1), "{again:#?}");
+        for wrong in ["height_m", "dam_name_en", "nothing"] {
+            let toml = DATED.replace(
+                "\"construction_year\"\n    [point]",
+                &format!("{wrong:?}\n    [point]"),
+            );
+            let e = loaded(&store, file(first), options(&toml))
+                .await
+                .unwrap_err();
+            assert_eq!(e.field_name(), Some("keep_newer"), "{e:?}");
+        }
     });
 }
