@@ -42,6 +42,9 @@ pub struct FeatureStream {
 }
 
 /// What a store can do beyond the required; each flag is asked both ways by the behaviour suite.
+///
+/// `as_of` is a question that a store without it refuses with
+/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported); the other flags say how the store is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Capabilities {
