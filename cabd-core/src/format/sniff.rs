@@ -72,12 +72,12 @@ fn markup(head: &[u8]) -> Option<(&'static str, &'static str)> {
 /// Whether a text begins as a JSON object, or an array of objects, arrays or texts.
 pub(super) fn is_json(head: &[u8]) -> bool {
     let mut marks = head.iter().filter(|b| !b.is_ascii_whitespace());
-    match (marks.next(), marks.next()) {
-        (Some(b'{'), Some(b'"' | b'}')) => true,
-        (Some(b'['), Some(b'{' | b'[' | b'"' | b']')) => true,
-        (Some(0x1E), Some(b'{')) => true,
-        _ => false,
-    }
+    matches!(
+        (marks.next(), marks.next()),
+        (Some(b'{'), Some(b'"' | b'}'))
+            | (Some(b'['), Some(b'{' | b'[' | b'"' | b']'))
+            | (Some(0x1E), Some(b'{'))
+    )
 }
 
 #[cfg(test)]
