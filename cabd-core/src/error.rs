@@ -265,9 +265,18 @@ impl From<std::io::Error> for Error {
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                 ErrorKind::Denied
             }
+            // The bytes are at fault, not the disk.
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+                ErrorKind::Invalid
+            }
             _ => ErrorKind::Io,
         };
-        Self::new(kind, e.to_string()).because(e)
+        let error = Self::new(kind, e.to_string());
+        match kind {
+            ErrorKind::Invalid => error.hint("is it the right file, and whole? Fetch it again"),
+            _ => error,
+        }
+        .because(e)
     }
 }
 
@@ -291,5 +300,16 @@ mod tests {
     fn a_full_disk_keeps_its_kind() {
         let e: Error = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
         assert_eq!(e.kind(), ErrorKind::Full);
+    }
+
+    #[test]
+    fn bytes_that_break_off_or_are_none_are_invalid() {
+        for kind in [
+            std::io::ErrorKind::UnexpectedEof,
+            std::io::ErrorKind::InvalidData,
+        ] {
+            let e: Error = std::io::Error::from(kind).into();
+            assert_eq!(e.kind(), ErrorKind::Invalid);
+        }
     }
 }

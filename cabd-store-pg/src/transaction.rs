@@ -268,7 +268,7 @@ impl Transaction {
                 return Err(
                     Error::conflict(format!("{} is named by {name}", table.qualified()))
                         .field(&table.columns[0].name)
-                        .value(found.first().map(Value::to_json).unwrap_or_default())
+                        .value(found.first().unwrap_or(&Value::Null))
                         .hint("change or delete those rows first"),
                 );
             }

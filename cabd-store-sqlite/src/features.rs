@@ -201,32 +201,20 @@ fn step_records(
 ) -> Result<()> {
     let doing = db("read records");
     let table = catalog.table(&query.relation)?;
-    let column = |name: &String| {
-        table.position(name).ok_or_else(|| {
-            Error::invalid(format!("{} has no such column", table.qualified()))
-                .field("columns")
-                .value(name)
-        })
-    };
-    let picked: Vec<usize> = if query.columns.is_empty() {
-        (0..table.columns.len()).collect()
-    } else {
-        query.columns.iter().map(column).collect::<Result<_>>()?
-    };
+    let picked = query.picked(table)?;
     let names: Vec<String> = picked
         .iter()
         .map(|i| identifier(&table.columns[*i].name))
         .collect();
     let mut text = format!("SELECT {} FROM {}", names.join(", "), table_name(table));
     let mut bound = vec![];
-    for (n, (name, values)) in query.filter.iter().enumerate() {
-        let i = column(name)?;
-        let c = &table.columns[i];
+    for (n, (i, values)) in query.conditions(table)?.into_iter().enumerate() {
         let marks = vec!["?"; values.len()].join(", ");
         text.push_str(if n == 0 { " WHERE " } else { " AND " });
-        text.push_str(&format!("{} IN ({marks})", identifier(&c.name)));
-        for v in values {
-            bound.push(to_sql(&v.clone().coerce(name, &c.data_type)?)?);
+        let name = identifier(&table.columns[i].name);
+        text.push_str(&format!("{name} IN ({marks})"));
+        for v in &values {
+            bound.push(to_sql(v)?);
         }
     }
     let key: Vec<String> = table

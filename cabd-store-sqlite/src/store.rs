@@ -354,12 +354,7 @@ impl Store for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut c = Capabilities::default();
-        c.durable = true;
-        c.many_writers = true;
-        c.logs_foreign_changes = true;
-        c.spatial_index = true;
-        c
+        Capabilities::DATABASE
     }
 
     async fn info(&self) -> Result<StoreInfo> {

@@ -349,7 +349,7 @@ impl State {
                         table.qualified()
                     ))
                     .field(&table.columns[0].name)
-                    .value(key[0].to_json())
+                    .value(&key[0])
                     .hint("change or delete those rows first"));
                 }
             }
@@ -425,7 +425,7 @@ fn refused(e: rusqlite::Error, table: &Table, row: &Row) -> Error {
     let named = |error: Error| {
         let e = error.field(&table.columns[0].name);
         match row.first() {
-            Some(v) => e.value(v.to_json()),
+            Some(v) => e.value(v),
             None => e,
         }
     };

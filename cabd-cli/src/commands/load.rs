@@ -56,6 +56,9 @@ pub struct Load {
     /// Name of the data source, instead of the mapping's
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// A date or number attribute: rows that are older than what the same source gave before change nothing
+    #[arg(long, value_name = "ATTRIBUTE")]
+    keep_newer: Option<String>,
     /// How rows find existing features: source, cabd_id or near:METRES
     #[arg(long = "match", value_name = "RULE", default_value = "source")]
     match_rule: String,
@@ -135,6 +138,7 @@ impl Load {
             table: self.table.clone(),
             mapping,
             source_name: self.source.clone(),
+            keep_newer: self.keep_newer.clone(),
             match_rule,
             dry_run: self.dry_run,
             author: self.author.clone(),
@@ -263,12 +267,18 @@ fn note_lines(notes: &[Note]) -> Vec<String> {
             "values left out, as the mapping says",
         ),
         counted(NoteKind::KeptValue, "values kept, of other data sources"),
+        counted(
+            NoteKind::OlderRow,
+            "rows left out, older than what is stored",
+        ),
     ]
     .into_iter()
     .flatten()
     .collect();
-    let is_counted =
-        |note: &&Note| matches!(note.kind, NoteKind::DroppedValue | NoteKind::KeptValue);
+    let is_counted = |note: &&Note| {
+        use NoteKind::{DroppedValue, KeptValue, OlderRow};
+        matches!(note.kind, DroppedValue | KeptValue | OlderRow)
+    };
     let others: Vec<&Note> = notes.iter().filter(|note| !is_counted(note)).collect();
     for note in others.iter().take(NOTES_SHOWN) {
         let place = if note.place.is_empty() {

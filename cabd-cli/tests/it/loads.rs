@@ -81,6 +81,33 @@ fn the_same_file_again_changes_nothing() {
 }
 
 #[test]
+fn an_older_file_changes_nothing_where_newer_rows_are_kept() {
+    let desk = Desk::with_inventory();
+    let mapping = format!("{MAPPING}[[fields]]\nto = \"construction_year\"\nfrom = [\"year\"]\n");
+    desk.write("anywhere.toml", mapping);
+    let head = "ref,name,height_ft,lon,lat,year\n";
+    desk.write("new.csv", format!("{head}1,New Dam,10,-75.5,45.4,2020\n"));
+    desk.write("old.csv", format!("{head}1,Old Dam,9,-75.5,45.4,2010\n"));
+    desk.ok(load(&["new.csv"]));
+    let older = ["--keep-newer", "construction_year", "old.csv"];
+    let said = desk.ok(load(&older));
+    assert!(said.contains("older than what is stored"), "{said}");
+    let report = desk.json(load(&[&older[..], &["--json"]].concat()));
+    let counts = (&report["unchanged"], &report["older"], &report["commit"]);
+    assert_eq!(counts, (&1.into(), &1.into(), &serde_json::Value::Null));
+    let err = desk.refused(3, load(&["--keep-newer", "dam_name_en", "old.csv"]));
+    assert!(
+        err.contains("keep_newer") && err.contains("hint: "),
+        "{err}"
+    );
+    let no_source = ["load", "inventory.sqlite", "--type", "dams", "old.csv"];
+    let no_source = no_source
+        .iter()
+        .chain(&["--keep-newer", "construction_year"]);
+    assert!(desk.refused(3, no_source).contains("source"));
+}
+
+#[test]
 fn a_clean_load_leaves_no_file_of_rejected_rows() {
     let desk = Desk::with_inventory();
     let report = desk.json([

@@ -1,6 +1,7 @@
 //! Bad input: a clear error, the exit code of its kind, and the store as it was.
 
 use std::fs;
+use std::io::Write;
 
 use crate::support::{Database, Desk, sample};
 
@@ -148,10 +149,38 @@ fn a_file_that_cannot_be_loaded_leaves_the_store_as_it_was() {
     );
     desk.write("long.geojson", "[".repeat(10_000_000));
     desk.write("nothing.csv", "");
+    desk.write("nothing.geojson", "");
+    let mut packer = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    packer.write_all(DAMS.as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    desk.write("early.csv.gz", &packed[..packed.len() - 6]);
+    for name in ["page.csv", "page.geojson"] {
+        desk.write(
+            name,
+            "<!DOCTYPE html>\n<html><body>Sign in, please</body></html>\n",
+        );
+    }
+    for name in ["picture.csv", "picture.geojson"] {
+        desk.write(name, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+    }
+    desk.write("bytes.csv", b"\x01\x02,\x03\n\x04\x05\n");
+    desk.write("json.csv", format!("[{good}]"));
+    desk.write("table.geojson", DAMS);
+    desk.write("letter.csv", "Dear Ann,\nhere are the dams.\n");
     fs::create_dir(desk.path("folder.csv")).unwrap();
     for (code, file) in [
         (3, "half.geojson"),
-        (7, "broken.csv.gz"),
+        (3, "broken.csv.gz"),
+        (3, "early.csv.gz"),
+        (3, "page.csv"),
+        (3, "page.geojson"),
+        (3, "picture.csv"),
+        (3, "picture.geojson"),
+        (3, "bytes.csv"),
+        (3, "json.csv"),
+        (3, "table.geojson"),
+        (3, "letter.csv"),
+        (3, "nothing.geojson"),
         (3, "latin1.csv"),
         (3, "long.csv"),
         (3, "long.geojson"),
@@ -161,6 +190,10 @@ fn a_file_that_cannot_be_loaded_leaves_the_store_as_it_was() {
     ] {
         let err = desk.refused(code, load(&["--type", "dams", "--source", "S", file]));
         assert!(err.contains(file), "{err}");
+        assert!(
+            code == 4 || err.contains("expected") || err.contains("hint: "),
+            "{err}"
+        );
     }
     let dams = &sample("dams.csv");
     desk.refused(4, load(&["--type", "damz", dams]));

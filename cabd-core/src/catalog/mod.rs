@@ -62,7 +62,8 @@ impl Catalog {
     }
 
     /// A snapshot from what a store holds, which was checked when it was written.
-    pub fn assemble(version: i64, manifest: Manifest) -> Self {
+    pub fn assemble(version: i64, mut manifest: Manifest) -> Self {
+        manifest.sets.sort_by(|a, b| a.name.cmp(&b.name));
         let mut tables = HashMap::new();
         let mut put = |t: Table| {
             tables.insert(t.relation.clone(), Arc::new(t));
@@ -112,7 +113,7 @@ impl Catalog {
         self.lists.values()
     }
 
-    /// Every attribute set but the tile set.
+    /// Every attribute set but the tile set, by name.
     pub fn sets(&self) -> &[AttributeSet] {
         &self.sets
     }

@@ -7,7 +7,7 @@ use super::attribute::{ID, Origin};
 use super::code_list::CodeList;
 use super::feature_type::{FeatureType, Link, Part};
 use crate::geometry::GeometryKind;
-use crate::value::{DataType, Value};
+use crate::value::{DataType, ElementType, Value};
 
 /// An audited relation, by meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -410,6 +410,10 @@ pub fn data_source_table() -> Table {
         Column::new("source_id_field", text()),
         Column::new("licence", text()),
         Column::new("attribution", text()),
+        Column::new(
+            "province_territory_code",
+            DataType::Array(ElementType::Text),
+        ),
     ];
     let mut t = Table::new(Relation::DataSource, "cabd", "data_source", columns, 1);
     t.indexes.push(vec![1]);

@@ -33,6 +33,7 @@
 mod cases;
 pub mod faults;
 pub mod random;
+pub mod shipped;
 pub mod world;
 
 use futures::future::BoxFuture;
@@ -81,6 +82,36 @@ macro_rules! conformance_suite {
     };
     ($run:expr, $fresh:expr, $furnished:expr) => {
         $crate::__conformance_cases!(($crate::__conformance_tests) { ($run) ($fresh) ($furnished) super });
+    };
+}
+
+/// Makes one `#[test]` of each case about what a store says it is able to do, in a module `capabilities_outside`.
+///
+/// `run` is as for [`conformance_suite!`](crate::conformance_suite); `fresh` is an async function that gives an empty store and its
+/// [`Outside`](capabilities::Outside).
+#[macro_export]
+macro_rules! capability_suite {
+    ($run:expr, $fresh:expr) => {
+        $crate::capability_suite!(@tests ($run) ($fresh)
+            what_is_written_is_found_again_where_the_store_is_durable
+            others_write_at_the_same_time_where_there_may_be_many_writers
+            what_another_program_changes_is_logged_where_declared
+            a_missing_spatial_index_is_found_where_there_should_be_one
+        );
+    };
+    (@tests $run:tt $fresh:tt $($case:ident)*) => {
+        mod capabilities_outside {
+            use super::*;
+            $(
+                #[test]
+                fn $case() {
+                    $run(async {
+                        let (store, outside) = $fresh().await;
+                        $crate::conformance::capabilities::$case(&*store, &outside).await;
+                    });
+                }
+            )*
+        }
     };
 }
 

@@ -156,6 +156,8 @@ pub async fn refuse(store: &dyn Store, kind: ErrorKind, all: Vec<Operation>) -> 
         Ok(done) => panic!("accepted: {what}: {done:?}"),
     };
     assert_eq!(error.kind(), kind, "{what}: {error:?}");
+    let quoted = error.shown_value().is_some_and(|v| v.starts_with('"'));
+    assert!(!quoted, "the message quotes the value already: {error}");
     let after = contents(store).await;
     assert_eq!(
         before, after,

@@ -2,7 +2,8 @@
 
 use std::io::{self, BufReader, Read};
 
-use crate::error::{Error, Result};
+use super::sniff::{LOOK_AT_BYTES, refuse_foreign};
+use crate::error::Result;
 
 /// Where foreign bytes come from.
 pub type ByteSource = Box<dyn Read + Send>;
@@ -17,14 +18,14 @@ pub enum TextEncoding {
     Latin1,
 }
 
-const MOST_MAGIC: usize = 4;
 const CHUNK: usize = 32 * 1024;
 
 /// Unpacks gzip (several members too) where the first bytes say so, drops a UTF-8 byte order mark, and turns
 /// Latin-1 into UTF-8. UTF-8 is handed on as it is, unchecked.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a zip archive or UTF-16, [`ErrorKind::Io`](crate::ErrorKind::Io) when reading fails.
+/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a broken gzip and for what is no text of rows by its first
+/// bytes (an archive, a picture, a web page, UTF-16 …), [`ErrorKind::Io`](crate::ErrorKind::Io) when reading fails.
 ///
 /// ```
 /// use cabd_core::format::{TextEncoding, open_text};
@@ -35,24 +36,16 @@ const CHUNK: usize = 32 * 1024;
 /// # Ok::<(), cabd_core::Error>(())
 /// ```
 pub fn open_text(mut input: ByteSource, encoding: TextEncoding) -> Result<ByteSource> {
-    let mut head = magic(&mut input)?;
+    let mut head = first_bytes(&mut input)?;
     if head.starts_with(&[0x1F, 0x8B]) {
-        let packed = io::Cursor::new(head).chain(input);
-        input = Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(
-            CHUNK, packed,
-        )));
-        head = magic(&mut input)?;
+        let packed = BufReader::with_capacity(CHUNK, io::Cursor::new(head).chain(input));
+        input = Box::new(Unpacked(flate2::read::MultiGzDecoder::new(packed)));
+        head = first_bytes(&mut input)?;
     }
-    if head.starts_with(b"PK\x03\x04") {
-        return Err(
-            Error::invalid("the file is a zip archive").hint("unpack it and name the file inside")
-        );
-    }
-    if head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) {
-        return Err(Error::invalid("the file is UTF-16").hint("save it as UTF-8"));
-    }
+    refuse_foreign(&head)?;
     if head.starts_with(&[0xEF, 0xBB, 0xBF]) {
         head.drain(..3);
+        refuse_foreign(&head)?;
         return Ok(Box::new(io::Cursor::new(head).chain(input)));
     }
     let whole = io::Cursor::new(head).chain(input);
@@ -62,10 +55,26 @@ pub fn open_text(mut input: ByteSource, encoding: TextEncoding) -> Result<ByteSo
     })
 }
 
-fn magic(input: &mut ByteSource) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(MOST_MAGIC);
-    input.take(MOST_MAGIC as u64).read_to_end(&mut head)?;
+fn first_bytes(input: &mut ByteSource) -> io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(LOOK_AT_BYTES);
+    input.take(LOOK_AT_BYTES as u64).read_to_end(&mut head)?;
     Ok(head)
+}
+
+/// Unpacked bytes; a fault of the packing is a fault of the file's data.
+struct Unpacked<R>(R);
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        self.0.read(out).map_err(|e| match e.kind() {
+            UnexpectedEof => io::Error::new(UnexpectedEof, "the gzip file ends early"),
+            InvalidData | InvalidInput => {
+                io::Error::new(InvalidData, format!("the gzip file is broken: {e}"))
+            }
+            _ => e,
+        })
+    }
 }
 
 /// Windows-1252 bytes as UTF-8.
@@ -132,10 +141,19 @@ mod tests {
     }
 
     #[test]
-    fn half_a_gzip_file_is_an_error() {
-        let mut bytes = packed(&[b'x'; 10_000]);
-        bytes.truncate(bytes.len() / 2);
-        assert!(text_of(bytes, TextEncoding::Utf8).is_err());
+    fn half_a_gzip_file_and_a_spoiled_one_are_invalid() {
+        let bytes = packed(&[b'x'; 10_000]);
+        for length in [12, bytes.len() / 2, bytes.len() - 4] {
+            let e = text_of(bytes[..length].to_vec(), TextEncoding::Utf8).unwrap_err();
+            assert_eq!(e.kind(), crate::ErrorKind::Invalid, "{length}: {e:?}");
+            assert!(e.to_string().contains("ends early"), "{length}: {e:?}");
+        }
+        for at in [11, bytes.len() - 6] {
+            let mut spoiled = bytes.clone();
+            spoiled[at] ^= 0xFF;
+            let e = text_of(spoiled, TextEncoding::Utf8).unwrap_err();
+            assert_eq!(e.kind(), crate::ErrorKind::Invalid, "{at}: {e:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod geojson;
 mod input;
 mod number;
 mod rows;
+mod sniff;
 mod text;
 
 use std::collections::BTreeMap;

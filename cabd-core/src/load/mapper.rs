@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::{RawValue, SourceRow};
 use crate::geometry::Geometry;
 use crate::id::Uuid;
-use crate::value::Value;
+use crate::value::{DataType, Value};
 
 /// A row, read by the mapping; every value fits its column.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ pub(super) struct Mapper {
     mapping: Mapping,
     /// Whether the mapping follows from the columns of the file.
     implicit: bool,
+    /// The rule, among those of the type's own table, whose value tells how new a row is.
+    pub(super) newness: Option<usize>,
     places: Vec<Place>,
     transformer: Transformer,
     only: Vec<(Column, Vec<String>)>,
@@ -72,11 +74,15 @@ impl Mapper {
         goal: Goal,
         mapping: Option<Mapping>,
         source_name: Option<String>,
+        keep_newer: Option<String>,
     ) -> Result<Self> {
         let implicit = mapping.is_none();
         let mut mapping = mapping.unwrap_or_default();
         if let Some(name) = source_name {
             mapping.source.get_or_insert_default().name = Some(name);
+        }
+        if let Some(attribute) = keep_newer {
+            mapping.source.get_or_insert_default().keep_newer = Some(attribute);
         }
         if let Some(source) = &mapping.source
             && source.name.is_none()
@@ -85,7 +91,8 @@ impl Mapper {
             return Err(
                 Error::invalid("the data source has neither a name nor a column")
                     .at("mapping")
-                    .field("source"),
+                    .field("source")
+                    .hint("name the data source of the rows"),
             );
         }
         let target = if implicit {
@@ -100,6 +107,7 @@ impl Mapper {
             goal,
             mapping,
             implicit,
+            newness: None,
             places: vec![],
             transformer: Transformer::default(),
             only: vec![],
@@ -110,6 +118,9 @@ impl Mapper {
             columns: Arc::new([]),
         };
         mapper.prepare(None)?;
+        if !implicit {
+            mapper.newness = mapper.find_newness()?;
+        }
         Ok(mapper)
     }
 
@@ -165,6 +176,32 @@ impl Mapper {
         self.source_names.len() - 1
     }
 
+    fn find_newness(&self) -> Result<Option<usize>> {
+        let wanted = self.mapping.source.as_ref();
+        let Some(wanted) = wanted.and_then(|s| s.keep_newer.as_deref()) else {
+            return Ok(None);
+        };
+        let main = &self.target.main;
+        let of_type = self.target.feature_type.is_some();
+        let ordered = |data_type: &DataType| {
+            use DataType::{Date, Double, Integer, Numeric, Timestamp};
+            matches!(data_type, Date | Timestamp | Integer | Double | Numeric)
+        };
+        let at = main.rules.iter().position(|r| {
+            of_type
+                && r.to.eq_ignore_ascii_case(wanted)
+                && ordered(&main.table.columns[r.column].data_type)
+        });
+        match at {
+            Some(at) => Ok(Some(at)),
+            None => Err(Error::invalid("the load does not fill such an attribute")
+                .field("keep_newer")
+                .value(wanted)
+                .expected("a date, instant or number of the feature itself, filled by the mapping")
+                .hint("add it to the fields of the mapping, or leave keep_newer out")),
+        }
+    }
+
     /// Takes the columns of a file as far as they are known. `crs` is what the file declares.
     pub(super) fn bind(&mut self, columns: &Arc<[Arc<str>]>, crs: Option<&str>) -> Result<()> {
         self.columns = columns.clone();
@@ -176,6 +213,7 @@ impl Mapper {
                 file.crs = name.to_owned();
             }
             self.target = target(&self.catalog, &self.goal, &self.mapping)?;
+            self.newness = self.find_newness()?;
         }
         let declared = match crs {
             Some(name) if self.mapping.point.is_none() => {
@@ -198,6 +236,16 @@ impl Mapper {
             column.place = find(&column.name);
         }
         Ok(())
+    }
+
+    /// Whether the mapping finds any of its columns in the file at hand.
+    pub(super) fn finds_a_column(&mut self) -> bool {
+        let places = self.places.iter_mut().flat_map(Place::columns_mut);
+        let only = self.only.iter_mut().map(|(c, _)| c);
+        let id = self.id.iter_mut().flatten();
+        let source = self.source_column.iter_mut().chain(&mut self.source_id);
+        let mut named = places.chain(only).chain(id).chain(source);
+        named.any(|c| c.place.is_some()) || self.target.rules_mut().any(|r| !r.places.is_empty())
     }
 
     /// Notes columns that are not used, and those that the mapping misses, at the end of a file.

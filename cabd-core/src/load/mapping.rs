@@ -93,6 +93,10 @@ pub struct SourceRule {
     /// Prefix of the identifier, where the columns repeat between files of one source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_prefix: Option<String>,
+    /// Attribute (a date, an instant, a number) that tells how new a row is: one that is older than what the same source
+    /// gave before changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_newer: Option<String>,
     /// `spatial` (default) or `non-spatial`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_type: Option<String>,

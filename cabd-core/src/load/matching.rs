@@ -12,6 +12,7 @@ use super::sources::{DataSource, find_or_make};
 use crate::catalog::{ID, Relation};
 use crate::error::{Error, Result};
 use crate::feature::Operation;
+use crate::geometry::Geometry;
 use crate::id::{self, Uuid};
 use crate::page::Near;
 use crate::query::{FeatureQuery, Selection};
@@ -91,6 +92,10 @@ pub(super) struct Existing {
     pub(super) parts: Vec<HashMap<Uuid, Vec<Record>>>,
     /// The features themselves, where a row only completes them.
     pub(super) features: HashMap<Uuid, Record>,
+    /// Where features are shown that have several geometries.
+    pub(super) places: HashMap<Uuid, Geometry>,
+    /// How new the features are.
+    pub(super) newness: HashMap<Uuid, Value>,
 }
 
 /// A row that is not loaded.
@@ -114,6 +119,8 @@ pub(super) struct Matcher<'a> {
     store: &'a dyn Store,
     rule: Match,
     sources: Vec<DataSource>,
+    /// What makes the sources that are new, until a row needs them.
+    made: HashMap<usize, Operation>,
     /// Identifiers of this load, hashed to 64 bits, and where they were. Among a million rows two different ones share a
     /// hash with a chance of 3 in 100 million; the later row is then rejected, never silently lost.
     seen: HashMap<u64, Place>,
@@ -128,6 +135,7 @@ impl<'a> Matcher<'a> {
             store,
             rule,
             sources: vec![],
+            made: HashMap::new(),
             seen: HashMap::new(),
             hasher: RandomState::default(),
             taken: HashMap::new(),
@@ -138,18 +146,20 @@ impl<'a> Matcher<'a> {
         self.sources.get(at).copied()
     }
 
-    /// Finds or makes the data sources that rows have named since the last call.
-    pub(super) async fn sources(
-        &mut self,
-        mapper: &Mapper,
-        out: &mut Vec<Operation>,
-    ) -> Result<()> {
+    /// Finds the data sources that rows have named since the last call, or prepares them.
+    pub(super) async fn sources(&mut self, mapper: &Mapper) -> Result<()> {
         while let Some(name) = mapper.source_names.get(self.sources.len()) {
             let (source, made) = find_or_make(self.store, name, mapper.mapping()).await?;
-            out.extend(made);
+            self.made
+                .extend(made.map(|made| (self.sources.len(), made)));
             self.sources.push(source);
         }
         Ok(())
+    }
+
+    /// What makes a data source that the store does not have; once, for the first row that is loaded from it.
+    pub(super) fn make_source(&mut self, at: usize) -> Option<Operation> {
+        self.made.remove(&at)
     }
 
     /// Takes an identifier of this load; where it was before, if it was.
@@ -439,6 +449,35 @@ impl<'a> Matcher<'a> {
         if !near.is_empty() {
             let query = RecordQuery::of(mapper.target.main.relation.clone()).with(ID, near);
             out.features = by_key(self.store.all_records(&query).await?, ID);
+        }
+        let main = &mapper.target.main;
+        let table = &main.table;
+        if let Some(at) = mapper.newness {
+            let column = &table.columns[main.rules[at].column].name;
+            let same = old().filter(|(_, _, how)| *how == How::Same);
+            let query = RecordQuery::of(main.relation.clone())
+                .only(&[ID, column])
+                .with(ID, same.map(|(_, id, _)| Value::Uuid(*id)));
+            for record in self.store.all_records(&query).await? {
+                if let Some(id) = record.get(ID).as_uuid() {
+                    out.newness.insert(id, record.get(column).clone());
+                }
+            }
+        }
+        if let Some(effective) = &table.effective {
+            let shown = &table.columns[effective.column].name;
+            let placed = old().filter(|(row, _, how)| *how == How::Same && row.geometry.is_some());
+            let placed = placed.map(|(_, id, _)| Value::Uuid(*id));
+            let query = RecordQuery::of(main.relation.clone())
+                .only(&[ID, shown])
+                .with(ID, placed);
+            for record in self.store.all_records(&query).await? {
+                if let (Some(id), Value::Geometry(place)) =
+                    (record.get(ID).as_uuid(), record.get(shown))
+                {
+                    out.places.insert(id, place.clone());
+                }
+            }
         }
         Ok(out)
     }

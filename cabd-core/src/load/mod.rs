@@ -14,6 +14,10 @@
 //! * A feature that also comes from another data source keeps its place, and its attributes that are not tracked.
 //! * Found by [`Match::Near`], a feature is only completed: attributes that are null and of no source are filled.
 //! * Link rows are added, never removed: a link does not tell where it came from.
+//! * A place that is the one the feature is shown at changes nothing, though it be the snapped one: an export can be loaded again.
+//! * Values of a part go to the part row that loads of this kind made; where the row carries a `cabd_id`, to the one
+//!   that the feature is shown with.
+//! * With [`SourceRule::keep_newer`] a row that is older than what the same source gave before changes nothing.
 //! * A row without a place updates the attributes of a feature that is there; it makes no new one.
 
 mod clean;

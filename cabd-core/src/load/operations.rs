@@ -151,7 +151,9 @@ impl Maker {
                 column.nullable,
             )));
         }
-        mask.push(how == How::Same && !shared && row.geometry.is_some());
+        // The place that an export shows may be a better one than the input's: coming back, it says nothing new.
+        let moved = row.geometry.is_some() && existing.places.get(&id) != row.geometry.as_ref();
+        mask.push(how == How::Same && !shared && moved);
         let mut values = row.main;
         values.push(row.geometry.into());
         let shape = Shape {
@@ -169,13 +171,19 @@ impl Maker {
                 .and_then(|m| m.get(&id))
                 .map_or(&[][..], Vec::as_slice);
             let is_primary = |r: &&Record| *r.get(&part.part.primary) == Value::Bool(true);
+            // The row that the feature is shown with.
+            let shown = rows.iter().filter(is_primary).min_by_key(|r| {
+                let order = r.get(&part.part.order).as_i64();
+                (order.is_none(), order, r.get(&part.part.key).as_uuid())
+            });
             let key = part_id(id, &part.part.id);
             let own_row = rows
                 .iter()
                 .find(|r| r.get(&part.part.key).as_uuid() == Some(key));
-            let old = match how {
-                How::Near => rows.iter().find(is_primary).or(own_row),
-                _ => own_row,
+            let old = if how == How::Near || row.id.is_some() {
+                shown.or(own_row)
+            } else {
+                own_row
             };
             let mut mask = Vec::with_capacity(own.len());
             for (i, value) in own.iter().enumerate() {
@@ -208,8 +216,8 @@ impl Maker {
                         .map(|(v, set)| if *set { v } else { Value::Null })
                         .collect();
                     if values.iter().any(|v| !v.is_null()) {
-                        let first = !rows.iter().any(|r| is_primary(&r));
-                        out.push(new_part(part, id, values, first, rows.len() as i64 + 1));
+                        let order = rows.len() as i64 + 1;
+                        out.push(new_part(part, id, values, shown.is_none(), order));
                     }
                 }
             }

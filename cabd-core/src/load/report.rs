@@ -117,6 +117,8 @@ pub enum NoteKind {
     DroppedValue,
     /// A value was left alone, because another data source gave it.
     KeptValue,
+    /// A row is older than what the same source gave before.
+    OlderRow,
     /// The third coordinate of a geometry was left out.
     HeightDropped,
     /// The file declares another system of coordinates than longitude and latitude.
@@ -217,6 +219,8 @@ pub struct LoadReport {
     pub updated: u64,
     /// Features that were as the file has them already.
     pub unchanged: u64,
+    /// Those of the unchanged whose row is older than what is stored.
+    pub older: u64,
     /// Rows that could not be loaded.
     pub rejected: u64,
     /// Values that were left alone, because another data source gave them.

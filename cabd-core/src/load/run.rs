@@ -1,5 +1,6 @@
 //! A load from end to end.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use super::convert::Refusal;
 use super::feed::{self, Chunk, Input};
 use super::mapper::{Goal, Mapped, MappedRow, Mapper};
 use super::mapping::{Encoding, Mapping};
-use super::matching::{How, Match, Matcher, Refused};
+use super::matching::{Existing, How, Match, Matcher, Refused};
 use super::operations::{Hit, Maker};
 use super::report::{LoadReport, NoteKind, Notes, RejectSink, Rejected, Touched};
 use crate::error::{Error, Result};
 use crate::feature::{Action, Applied, ChangeHead, ChangeKind, Operation};
-use crate::format::{MAX_RECORD_BYTES, TextEncoding};
+use crate::format::{Format, MAX_RECORD_BYTES, TextEncoding};
 use crate::id::Uuid;
 use crate::store::{OperationStream, Store};
 
@@ -50,6 +51,9 @@ pub struct LoadOptions {
     pub mapping: Option<Mapping>,
     /// Name of the data source, instead of the mapping's.
     pub source_name: Option<String>,
+    /// Attribute that tells how new a row is, instead of the mapping's [`SourceRule::keep_newer`](super::SourceRule::keep_newer);
+    /// a data source must be named.
+    pub keep_newer: Option<String>,
     /// How rows find their features.
     pub match_rule: Match,
     /// Check and count everything, then leave the store as it was.
@@ -73,6 +77,7 @@ impl Default for LoadOptions {
             table: None,
             mapping: None,
             source_name: None,
+            keep_newer: None,
             match_rule: Match::Source,
             dry_run: false,
             author: None,
@@ -90,6 +95,7 @@ impl fmt::Debug for LoadOptions {
             .field("feature_type", &self.feature_type)
             .field("table", &self.table)
             .field("source_name", &self.source_name)
+            .field("keep_newer", &self.keep_newer)
             .field("match_rule", &self.match_rule)
             .field("dry_run", &self.dry_run)
             .finish_non_exhaustive()
@@ -168,6 +174,7 @@ pub async fn load(
         goal,
         options.mapping.clone(),
         options.source_name.clone(),
+        options.keep_newer.clone(),
     )?;
     let encoding = match mapper.mapping().encoding {
         Encoding::Utf8 => TextEncoding::Utf8,
@@ -175,6 +182,7 @@ pub async fn load(
     };
     let names = inputs.iter().map(|i| i.name.clone()).collect();
     let sizes = inputs.iter().map(|i| i.size).collect();
+    let formats = inputs.iter().map(|i| i.format().ok()).collect();
     let mut work = Work {
         matcher: Matcher::new(store, options.match_rule),
         mapper,
@@ -184,10 +192,10 @@ pub async fn load(
         rejects,
         names,
         sizes,
+        formats,
         options,
     };
-    let mut first = vec![];
-    let head = work.head(&mut first).await?;
+    let head = work.head().await?;
     let chunks = feed::start(inputs, encoding, work.options.max_record_bytes)?;
     let (mut sender, receiver) = channel::<Result<Vec<Operation>>>(1);
     let operations: OperationStream = receiver
@@ -198,7 +206,7 @@ pub async fn load(
         .flatten()
         .boxed();
     let produce = async {
-        let done = work.produce(first, chunks, &mut sender).await;
+        let done = work.produce(chunks, &mut sender).await;
         if done.is_err() {
             // What the store says about this does not matter: the true reason is `done`.
             let stop = Error::invalid("the load was stopped");
@@ -229,14 +237,15 @@ struct Work<'a> {
     rejects: Box<dyn RejectSink + 'a>,
     names: Vec<String>,
     sizes: Vec<Option<u64>>,
+    formats: Vec<Option<Format>>,
     options: LoadOptions,
 }
 
 impl Work<'_> {
-    /// The head of the change; its one data source, if it has only one, is found or made first.
-    async fn head(&mut self, out: &mut Vec<Operation>) -> Result<ChangeHead> {
+    /// The head of the change, with its one data source if it has only one.
+    async fn head(&mut self) -> Result<ChangeHead> {
         let only = self.mapper.only_source();
-        self.matcher.sources(&self.mapper, out).await?;
+        self.matcher.sources(&self.mapper).await?;
         Ok(ChangeHead {
             author: self.options.author.clone(),
             reason: self.options.reason.clone(),
@@ -250,11 +259,10 @@ impl Work<'_> {
 
     async fn produce(
         &mut self,
-        first: Vec<Operation>,
         mut chunks: futures::channel::mpsc::Receiver<Result<Chunk>>,
         sender: &mut Sender<Result<Vec<Operation>>>,
     ) -> Result<()> {
-        let mut out = first;
+        let mut out = vec![];
         let mut ended = 0;
         let mut crs: Option<String> = None;
         while let Some(chunk) = chunks.next().await {
@@ -267,6 +275,7 @@ impl Work<'_> {
                     None => e.at(self.names[chunk.input].clone()),
                     Some(_) => e,
                 })?;
+                self.refuse_strange(chunk.input, columns)?;
             }
             if chunk.is_last {
                 ended += 1;
@@ -304,6 +313,24 @@ impl Work<'_> {
             give(sender, Ok(out)).await;
         }
         self.rejects.finish()
+    }
+
+    /// A table of which no column is known is another file than was meant.
+    fn refuse_strange(&mut self, input: usize, columns: &[Arc<str>]) -> Result<()> {
+        if self.formats[input] != Some(Format::Csv) || self.mapper.finds_a_column() {
+            return Ok(());
+        }
+        let names = columns.iter().take(8).map(|c| &**c).collect::<Vec<_>>();
+        let expected = if self.options.mapping.is_some() {
+            "a file with columns that the mapping names"
+        } else {
+            "columns named like attributes of the type"
+        };
+        Err(Error::invalid("no column of the file is known")
+            .at(self.names[input].clone())
+            .value(names.join(", "))
+            .expected(expected)
+            .hint("is it the right file? Columns with other names need a mapping"))
     }
 
     fn end_of_input(&mut self, chunk: &Chunk) {
@@ -356,7 +383,7 @@ impl Work<'_> {
         refused: &mut Vec<Refused>,
         out: &mut Vec<Operation>,
     ) -> Result<()> {
-        self.matcher.sources(&self.mapper, out).await?;
+        self.matcher.sources(&self.mapper).await?;
         let found = self
             .matcher
             .find(&self.mapper, rows, &self.names, refused)
@@ -370,6 +397,11 @@ impl Work<'_> {
                 continue;
             }
             let place = self.place(row.input, row.line);
+            if how == How::Same && self.is_older(&row, id, &existing, &place) {
+                continue;
+            }
+            // A source of rejected rows only is not written.
+            out.extend(row.source.and_then(|s| self.matcher.make_source(s)));
             let source: Option<Uuid> = row
                 .source
                 .and_then(|s| self.matcher.source(s))
@@ -384,6 +416,38 @@ impl Work<'_> {
                 .make(&self.mapper.target, hit, &existing, &place, out);
         }
         Ok(())
+    }
+
+    /// Whether the feature has a newer value of the same source; such a row is counted and noted.
+    fn is_older(&mut self, row: &MappedRow, id: Uuid, existing: &Existing, place: &str) -> bool {
+        let Some(at) = self.mapper.newness else {
+            return false;
+        };
+        let target = &self.mapper.target;
+        let tracked = target.tracked.iter();
+        let tracked = tracked
+            .map(|t| (t.part, t.rule))
+            .position(|t| t == (None, at));
+        let given = tracked.and_then(|t| {
+            let column = target.source_fields.get(t + 1)?;
+            existing.attributes.get(&id)?.get(column).as_uuid()
+        });
+        let own = row.source.and_then(|s| self.matcher.source(s));
+        if given.is_some() && given != own.map(|s| s.id) {
+            return false;
+        }
+        let (value, stored) = (&row.main[at], existing.newness.get(&id));
+        if stored.and_then(|s| value.compare(s)) != Some(Ordering::Less) {
+            return false;
+        }
+        self.report.older += 1;
+        let name = target.main.rules[at].to.clone();
+        self.notes.add(NoteKind::OlderRow, &name, || {
+            let stored = stored.map(ToString::to_string).unwrap_or_default();
+            let first = format!("{value} is older than {stored}, which is stored");
+            (first, place.to_owned())
+        });
+        true
     }
 
     /// A value that a new row must have and has not.
@@ -442,6 +506,7 @@ impl Work<'_> {
                 refused.push((row.input, row.line, Refusal::new(&name, value, why)));
                 continue;
             }
+            out.extend(row.source.and_then(|s| self.matcher.make_source(s)));
             let mut values = row.main;
             if self.mapper.target.kind.is_some() {
                 values.push(row.geometry.into());
@@ -463,7 +528,7 @@ impl Work<'_> {
         let counts = Touched::from(applied.of(&self.mapper.target.main.relation));
         report.inserted = counts.inserted;
         report.updated = counts.updated;
-        report.unchanged = counts.unchanged;
+        report.unchanged = counts.unchanged + report.older;
         report.kept = self.maker.kept;
         report.commit = applied.commit.map(|c| c.0);
         let relations = applied

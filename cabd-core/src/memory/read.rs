@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Rows, State};
 use crate::catalog::{Relation, Table, flat_name};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::feature::{BatchBuilder, FeatureBatch, Fields};
 use crate::geometry::Geometry;
 use crate::query::{Branch, Plan, RowAccess, Source, evaluate, matches};
@@ -257,34 +257,12 @@ pub(super) fn batches(state: &State, plan: &Plan) -> Result<Vec<FeatureBatch>> {
 
 pub(super) fn records(state: &State, query: &RecordQuery) -> Result<Vec<Record>> {
     let table = state.catalog.table(&query.relation)?;
-    let column = |name: &String| {
-        table.position(name).ok_or_else(|| {
-            Error::invalid(format!("{} has no such column", table.qualified()))
-                .field("columns")
-                .value(name)
-        })
+    let picked = query.picked(table)?;
+    let keys = |(i, values): (usize, Vec<Value>)| {
+        let keys: HashSet<_> = values.iter().map(key_part).collect();
+        (i, keys)
     };
-    let picked: Vec<usize> = if query.columns.is_empty() {
-        (0..table.columns.len()).collect()
-    } else {
-        query.columns.iter().map(column).collect::<Result<_>>()?
-    };
-    let filter = query
-        .filter
-        .iter()
-        .map(|(name, values)| {
-            let i = column(name)?;
-            let keys: HashSet<_> = values
-                .iter()
-                .map(|v| {
-                    Ok(key_part(
-                        &v.clone().coerce(name, &table.columns[i].data_type)?,
-                    ))
-                })
-                .collect::<Result<_>>()?;
-            Ok((i, keys))
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let filter: Vec<_> = query.conditions(table)?.into_iter().map(keys).collect();
     let fields: Fields = picked
         .iter()
         .map(|i| table.columns[*i].name.clone())

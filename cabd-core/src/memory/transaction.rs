@@ -117,7 +117,7 @@ impl WriteTransaction for Transaction {
                 return Err(
                     Error::conflict(format!("{} has this row already", table.qualified()))
                         .field(&table.columns[0].name)
-                        .value(row[0].to_json()),
+                        .value(&row[0]),
                 );
             }
         }
@@ -150,7 +150,7 @@ impl WriteTransaction for Transaction {
                     other.qualified()
                 ))
                 .field(&table.columns[0].name)
-                .value(row[column].to_json())
+                .value(&row[column])
                 .hint("change or delete those rows first"));
             }
         }

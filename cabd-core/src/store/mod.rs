@@ -42,6 +42,9 @@ pub struct FeatureStream {
 }
 
 /// What a store can do beyond the required; each flag is asked both ways by the behaviour suite.
+///
+/// `as_of` is a question that a store without it refuses with
+/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported); the other flags say how the store is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -58,6 +61,15 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// What a store over a spatial database offers.
+    pub const DATABASE: Self = Self {
+        durable: true,
+        many_writers: true,
+        logs_foreign_changes: true,
+        spatial_index: true,
+        as_of: false,
+    };
+
     /// Every flag with its name.
     pub fn flags(&self) -> [(&'static str, bool); 5] {
         [
@@ -105,6 +117,10 @@ pub trait FeatureStore: Send + Sync {
     async fn records(&self, query: &RecordQuery) -> Result<RecordStream>;
 
     /// The only way to write: all operations or none, one commit.
+    ///
+    /// A row may name rows of the same change (its feature, its data source, a code). Put those before it: operations
+    /// are checked and written some thousands at a time, and what a portion names must be there or be in it. A feature
+    /// and the rows around it may come in any order as long as they come together.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a value that does not fit, [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an update or deletion of a row

@@ -1,8 +1,9 @@
 //! Rows of one relation, read as typed records.
 
-use crate::catalog::Relation;
+use crate::catalog::{Relation, Table};
+use crate::error::{Error, Result};
 use crate::feature::Fields;
-use crate::value::Value;
+use crate::value::{DataType, Value};
 
 /// Which rows of a relation to read.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,51 @@ impl RecordQuery {
         self.columns = columns.iter().map(|c| (*c).to_owned()).collect();
         self
     }
+
+    /// The places, in the table, of the columns to read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a column that the table does not have.
+    pub fn picked(&self, table: &Table) -> Result<Vec<usize>> {
+        if self.columns.is_empty() {
+            return Ok((0..table.columns.len()).collect());
+        }
+        self.columns.iter().map(|c| place(table, c)).collect()
+    }
+
+    /// The places of the filtered columns, each with its values read as the column's type. Null is never among them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a column that the table does not have, one of geometries
+    /// or arrays, and a value of another type.
+    pub fn conditions(&self, table: &Table) -> Result<Vec<(usize, Vec<Value>)>> {
+        let condition = |(name, values): &(String, Vec<Value>)| {
+            let at = place(table, name)?;
+            let data_type = &table.columns[at].data_type;
+            if matches!(data_type, DataType::Array(_) | DataType::Geometry(_)) {
+                return Err(Error::invalid(format!(
+                    "records are not looked up by type {data_type}"
+                ))
+                .field(name)
+                .hint("look them up by another column"));
+            }
+            let typed = values.iter().map(|v| v.clone().coerce(name, data_type));
+            let mut typed = typed.collect::<Result<Vec<_>>>()?;
+            typed.retain(|v| !v.is_null());
+            Ok((at, typed))
+        };
+        self.filter.iter().map(condition).collect()
+    }
+}
+
+fn place(table: &Table, column: &str) -> Result<usize> {
+    table.position(column).ok_or_else(|| {
+        let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+        Error::invalid(format!("{} has no such column", table.qualified()))
+            .field("columns")
+            .value(column)
+            .expected(names.join(", "))
+    })
 }
 
 /// One row: names shared with the other rows of the answer, and values.

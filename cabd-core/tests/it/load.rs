@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use cabd_core::catalog::Relation;
+use cabd_core::conformance::shipped::manifest as shipped;
 use cabd_core::load::{Input, LoadOptions, LoadReport, Mapping, Match, NoteKind, Rejected, load};
 use cabd_core::memory::MemoryStore;
 use cabd_core::store::{
     AuditStore, CatalogStore, FeatureStore, FeatureStoreExt, RecordQuery, Store, StoreExt,
 };
 use cabd_core::{ChangeHead, ErrorKind, FeatureQuery, Operation, Result, Uuid, Value};
-
-use crate::shipped::shipped;
 
 pub fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
@@ -226,6 +225,33 @@ fn words_labels_units_and_sources_arrive_and_bad_rows_do_not() {
         let query = RecordQuery::of(Relation::FeatureSource("dams".into()));
         let rows = store.all_records(&query).await.unwrap();
         assert_eq!(rows[0].get("datasource_feature_id"), &Value::from("1"));
+    });
+}
+
+#[test]
+fn a_load_of_rejected_rows_only_writes_nothing() {
+    run(async {
+        let store = inventory().await;
+        let head = store.head().await.unwrap();
+        let csv = "id,name,lon,lat,height_ft,size,remark\n\
+            1,Bad height,-75.5,45.4,tall,Small,\n2,No place,,,1,Small,\n";
+        let (report, _) = loaded(&store, vec![text("d.csv", csv)], of(DAMS))
+            .await
+            .unwrap();
+        assert_eq!((report.rejected, report.commit), (2, None), "{report:#?}");
+        assert_eq!(store.head().await.unwrap(), head);
+        assert!(store.data_sources().await.unwrap().is_empty());
+        let by_column = DAMS.replace("name = \"Dams of Anywhere\"", "column = \"remark\"");
+        let csv = "id,name,lon,lat,height_ft,size,remark\n\
+            1,Bad height,-75.5,45.4,tall,Small,A\n2,Mill,-75.5,45.4,1,Small,B\n\
+            3,No place,,,1,Small,C\n";
+        let (report, _) = loaded(&store, vec![text("d.csv", csv)], of(&by_column))
+            .await
+            .unwrap();
+        assert_eq!((report.inserted, report.rejected), (1, 2), "{report:#?}");
+        let sources = store.data_sources().await.unwrap();
+        let names: Vec<_> = sources.iter().map(|s| s.get("name").clone()).collect();
+        assert_eq!(names, [Value::from("B")], "a source of loaded rows only");
     });
 }
 

@@ -1,15 +1,13 @@
-//! Integration tests of cabd-core.
+//! Integration tests of cabd-core, with all its features.
+#![cfg(all(feature = "conformance", feature = "synth"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[cfg(feature = "conformance")]
 mod faults;
 mod format;
 mod load;
+mod load_again;
 mod load_real;
-#[cfg(feature = "conformance")]
 mod memory;
-#[cfg(feature = "conformance")]
 mod random;
 mod shipped;
-#[cfg(feature = "synth")]
 mod synth;

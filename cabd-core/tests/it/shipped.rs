@@ -1,31 +1,12 @@
 //! The shipped catalogue is read, checked, and works on the reference store.
 
-use cabd_core::catalog::{Manifest, check};
+use cabd_core::catalog::check;
+use cabd_core::conformance::shipped::manifest as shipped;
 use cabd_core::feature::Operation;
 use cabd_core::memory::MemoryStore;
 use cabd_core::query::{FeatureQuery, Selection, parse_filter, parse_name_filter};
 use cabd_core::store::{CatalogStore, FeatureStore, FeatureStoreExt};
 use cabd_core::{ChangeHead, Geometry, Uuid, Value};
-
-pub fn shipped() -> Manifest {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog");
-    let mut m = Manifest::default();
-    for dir in [root.clone(), root.join("codes"), root.join("types")] {
-        let mut files: Vec<_> = std::fs::read_dir(dir)
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .collect();
-        files.sort();
-        for f in files
-            .into_iter()
-            .filter(|f| f.extension().is_some_and(|e| e == "toml"))
-        {
-            let text = std::fs::read_to_string(&f).unwrap();
-            m.merge(Manifest::from_toml(&f.file_name().unwrap().to_string_lossy(), &text).unwrap());
-        }
-    }
-    m
-}
 
 #[test]
 fn the_shipped_catalogue_has_no_problem() {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use cabd_core::catalog::{Catalog, Relation};
+use cabd_core::conformance::shipped::manifest as shipped;
 use cabd_core::memory::MemoryStore;
 use cabd_core::query::FeatureQuery;
 use cabd_core::store::{CatalogStore, FeatureStore, Store, StoreExt};
@@ -10,7 +11,7 @@ use cabd_core::synth::Synth;
 use cabd_core::{ChangeHead, ErrorKind, Operation, Value};
 
 fn catalog() -> Catalog {
-    Catalog::new(1, crate::shipped::shipped()).unwrap()
+    Catalog::new(1, shipped()).unwrap()
 }
 
 fn operations(feature_type: &str, features: u64, seed: u64) -> Vec<Operation> {
@@ -35,10 +36,7 @@ fn every_row_passes_the_checks_of_a_store_for_every_shipped_type() {
         .unwrap();
     rt.block_on(async {
         let store = MemoryStore::new();
-        store
-            .change_catalog(&crate::shipped::shipped())
-            .await
-            .unwrap();
+        store.change_catalog(&shipped()).await.unwrap();
         let catalog = store.catalog().await.unwrap();
         for ft in catalog.types().filter(|t| !t.is_super()) {
             let synth = Synth::new(&catalog, ft.id(), 600, 3).unwrap();

@@ -217,38 +217,13 @@ pub(crate) fn is_empty(t: &Table) -> String {
 
 /// The records of a query in key order; also the columns they have.
 pub(crate) fn records<'a>(t: &'a Table, q: &RecordQuery) -> Result<(Query, Vec<&'a Column>)> {
-    let column = |name: &String| {
-        t.position(name).map(|i| &t.columns[i]).ok_or_else(|| {
-            Error::invalid(format!("{} has no such column", t.qualified()))
-                .field("columns")
-                .value(name)
-        })
-    };
-    let picked: Vec<&Column> = if q.columns.is_empty() {
-        t.columns.iter().collect()
-    } else {
-        q.columns.iter().map(column).collect::<Result<_>>()?
-    };
+    let picked: Vec<&Column> = q.picked(t)?.into_iter().map(|i| &t.columns[i]).collect();
     let mut sql = Sql::bound();
     let mut tests = vec![];
-    for (name, values) in &q.filter {
-        let c = column(name)?;
-        let mut typed = vec![];
-        for v in values {
-            let v = v.clone().coerce(name, &c.data_type)?;
-            if !v.is_null() {
-                typed.push(v);
-            }
-        }
-        if as_text(&c.data_type) {
-            return Err(Error::invalid(format!(
-                "records are not looked up by type {}",
-                c.data_type
-            ))
-            .field(name));
-        }
+    for (i, values) in q.conditions(t)? {
+        let c = &t.columns[i];
         let values = sql.value(
-            Param::Many(c.data_type.clone(), typed),
+            Param::Many(c.data_type.clone(), values),
             value_type(&c.data_type),
         )?;
         tests.push(format!("t.{} = ANY({values})", ident(&c.name)));

@@ -174,6 +174,36 @@ async fn edits_of_a_foreign_program_are_logged_without_an_author_and_get_a_commi
 }
 
 #[tokio::test]
+async fn every_column_of_a_data_source_is_logged() {
+    let Some((_store, url)) = server::with_catalog().await else {
+        return;
+    };
+    let client = server::psql(&url).await;
+    client
+        .batch_execute(
+            "INSERT INTO cabd.data_source (name) VALUES ('src'); \
+             UPDATE cabd.data_source SET province_territory_code = '{qc,on}'",
+        )
+        .await
+        .unwrap();
+    let row = client
+        .query_one(
+            "SELECT oldvalues::text, newvalues::text FROM cabd.audit_log WHERE action = 'UPDATE'",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        row.get::<_, &str>(0),
+        r#"{"province_territory_code": null}"#
+    );
+    assert_eq!(
+        row.get::<_, &str>(1),
+        r#"{"province_territory_code": ["qc", "on"]}"#
+    );
+}
+
+#[tokio::test]
 async fn truncate_is_refused() {
     let Some((_store, url)) = server::with_catalog().await else {
         return;

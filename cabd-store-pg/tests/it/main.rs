@@ -8,4 +8,3 @@ mod doctor;
 mod features;
 mod load;
 mod server;
-mod speed;

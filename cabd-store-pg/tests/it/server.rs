@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cabd_core::catalog::Manifest;
+pub use cabd_core::conformance::shipped::manifest as shipped;
 use cabd_core::store::{CatalogStore, Store};
 use cabd_store_pg::PgStore;
 use futures::StreamExt;
@@ -42,25 +42,6 @@ pub async fn psql(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
-}
-
-/// The catalogue the project ships.
-pub fn shipped() -> Manifest {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog");
-    let mut m = Manifest::default();
-    for dir in [root.clone(), root.join("codes"), root.join("types")] {
-        let mut files: Vec<_> = std::fs::read_dir(dir)
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .filter(|f| f.extension().is_some_and(|e| e == "toml"))
-            .collect();
-        files.sort();
-        for f in files {
-            let text = std::fs::read_to_string(&f).unwrap();
-            m.merge(Manifest::from_toml(&f.file_name().unwrap().to_string_lossy(), &text).unwrap());
-        }
-    }
-    m
 }
 
 async fn templates(url: &str) -> &'static Templates {

@@ -4,7 +4,8 @@ use cabd_core::catalog::flat_name;
 use cabd_core::store::{CatalogStore, Store};
 use cabd_store_sqlite::SqliteStore;
 
-use crate::shipped::{manifest, run};
+use crate::shipped::run;
+use cabd_core::conformance::shipped::manifest;
 
 #[test]
 fn every_documented_relation_and_column_exists() {

@@ -10,7 +10,8 @@ use cabd_core::{ChangeHead, CommitNumber, Geometry, Uuid, Value};
 use cabd_store_sqlite::SqliteStore;
 use futures::TryStreamExt;
 
-use crate::shipped::{manifest, run};
+use crate::shipped::run;
+use cabd_core::conformance::shipped::manifest;
 
 fn tool(name: &str, args: &[&str], input: &str) -> String {
     use std::io::Write;
@@ -123,6 +124,25 @@ fn what_the_spatialite_shell_writes_is_found_indexed_identified_and_logged() {
         assert!(store.head().await.unwrap() > CommitNumber(head.0 + 3));
         let errors: Vec<_> = store.doctor().await.unwrap();
         assert_eq!(errors, vec![]);
+    });
+}
+
+#[test]
+fn every_column_of_a_data_source_is_logged() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inventory.sqlite");
+        inventory(&path).await.close().await.unwrap();
+        let logged = shell(
+            &path,
+            "INSERT INTO cabd_data_source (id, name) VALUES ('00000000-0000-0000-0000-000000000001', 'src');
+             UPDATE cabd_data_source SET province_territory_code = '[\"qc\",\"on\"]';
+             SELECT oldvalues, newvalues FROM cabd_audit_log WHERE action = 'UPDATE';",
+        );
+        assert_eq!(
+            logged.trim(),
+            r#"{"province_territory_code":null}|{"province_territory_code":["qc","on"]}"#
+        );
     });
 }
 

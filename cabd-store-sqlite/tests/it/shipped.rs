@@ -1,6 +1,7 @@
 //! The shipped catalogue in a file.
 
-use cabd_core::catalog::{Manifest, Relation};
+use cabd_core::catalog::Relation;
+use cabd_core::conformance::shipped::manifest;
 use cabd_core::feature::Operation;
 use cabd_core::query::{FeatureQuery, parse_filter, parse_name_filter};
 use cabd_core::store::{
@@ -8,26 +9,6 @@ use cabd_core::store::{
 };
 use cabd_core::{ChangeHead, Geometry, Uuid, Value};
 use cabd_store_sqlite::SqliteStore;
-
-pub fn manifest() -> Manifest {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog");
-    let mut m = Manifest::default();
-    for dir in [root.clone(), root.join("codes"), root.join("types")] {
-        let mut files: Vec<_> = std::fs::read_dir(dir)
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .collect();
-        files.sort();
-        for f in files
-            .into_iter()
-            .filter(|f| f.extension().is_some_and(|e| e == "toml"))
-        {
-            let text = std::fs::read_to_string(&f).unwrap();
-            m.merge(Manifest::from_toml(&f.file_name().unwrap().to_string_lossy(), &text).unwrap());
-        }
-    }
-    m
-}
 
 pub fn run<F: Future>(f: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread()

@@ -229,7 +229,9 @@ pub async fn a_row_that_is_there_is_not_inserted_and_one_that_is_not_is_not_chan
     for op in [weir(1), species(3, "eel", false), data_source(4, "b")] {
         refuse(store, ErrorKind::Conflict, vec![op]).await;
     }
-    refuse(store, ErrorKind::Conflict, vec![weir(2), weir(2)]).await;
+    let e = refuse(store, ErrorKind::Conflict, vec![weir(2), weir(2)]).await;
+    let named = format!("(got {:?}", id(2).to_string());
+    assert!(e.to_string().contains(&named), "quoted once: {e}");
     let gone = |relation, key: &str| Operation::new(relation, Action::Delete).set(key, id(99));
     for op in [
         update(2).set("height_m", 1.0),

@@ -1,6 +1,6 @@
 //! The catalogue: plans, changes, codes. These cases begin with an empty store.
 
-use crate::catalog::{Code, CodeKey, Manifest, Relation};
+use crate::catalog::{AttributeSet, Code, CodeKey, Manifest, Relation};
 use crate::conformance::world::*;
 use crate::error::ErrorKind;
 use crate::feature::{Action, Operation};
@@ -48,6 +48,24 @@ pub async fn a_catalogue_is_read_back_as_it_was_declared(store: &dyn Store) {
         assert_eq!(**read, list.with_codes(read.codes.clone()));
     }
     assert_eq!(catalog.sets(), manifest().sets);
+}
+
+pub async fn attribute_sets_are_listed_by_name(store: &dyn Store) {
+    let mut m = manifest();
+    m.sets.reverse();
+    store.change_catalog(&m).await.unwrap();
+    let mut more = manifest();
+    more.sets.push(AttributeSet {
+        name: "brief".to_owned(),
+        column: "vw_brief_order".to_owned(),
+        aliases: vec![],
+    });
+    store.change_catalog(&more).await.unwrap();
+    let catalog = store.catalog().await.unwrap();
+    let names: Vec<&str> = catalog.sets().iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["all", "brief", "simple"]);
+    let plan = store.plan_catalog(&more).await.unwrap();
+    assert!(plan.steps.is_empty(), "{plan:?}");
 }
 
 pub async fn a_catalogue_applied_twice_changes_nothing_the_second_time(store: &dyn Store) {
@@ -267,6 +285,39 @@ pub async fn codes_written_as_rows_become_labels(store: &dyn Store) {
     // What the list had besides is kept, also where the table is read.
     let rows = all(store, Relation::Codes("weirs.size_codes".into())).await;
     assert_eq!(rows[0].get("description_en"), &Value::from("Under 5 m."));
+}
+
+pub async fn a_code_is_used_in_the_change_that_adds_it(store: &dyn Store) {
+    furnish(store).await;
+    let shark = Operation::new(Relation::Codes("cabd.species".into()), Action::Insert)
+        .set("id", "shark")
+        .set("name_en", "Shark");
+    let mut all = vec![size(8, "Odd", ""), weir(1).set("size_code", 8), shark];
+    all.extend([ladder(3), species(3, "shark", true)]);
+    // Enough between them that the code is written before its use is read.
+    all.extend((100..5_000).map(weir));
+    all.push(weir(2).set("size_code", 8));
+    let applied = write(store, all).await;
+    assert_eq!(applied.of(&Relation::feature("weirs")).inserted, 4_902);
+    let answer = ask(store, &filtered("weirs", "size:eq:odd")).await;
+    let mut ids = answer.ids();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2]);
+    let used = ask(store, &FeatureQuery::of("ladders")).await;
+    assert_eq!(
+        used.of(3, "known_use"),
+        Value::List(vec![Value::from("Shark")])
+    );
+    // Taken away and used in one change, it is none; and its use does not come before it.
+    let gone =
+        Operation::new(Relation::Codes("weirs.size_codes".into()), Action::Delete).set("code", 99);
+    let ops = vec![gone, weir(3).set("size_code", 99)];
+    refuse(store, ErrorKind::Invalid, ops).await;
+    let ops = vec![weir(3).set("size_code", 9), size(9, "Late", "")];
+    let e = refuse(store, ErrorKind::Invalid, ops).await;
+    assert_eq!(e.field_name(), Some("size_code"), "{e:?}");
+    assert!(e.next_step().is_some_and(|h| h.contains("before")), "{e:?}");
+    write(store, vec![weir(3).set("size_code", 99)]).await;
 }
 
 pub async fn a_code_taken_away_is_no_code_any_more(store: &dyn Store) {

@@ -28,12 +28,14 @@ macro_rules! __conformance_cases {
                 a_fresh_store_is_empty_and_nobody_has_written_to_it
                 a_plan_changes_nothing
                 a_catalogue_is_read_back_as_it_was_declared
+                attribute_sets_are_listed_by_name
                 a_catalogue_applied_twice_changes_nothing_the_second_time
                 a_new_type_attribute_and_code_are_added_beside_what_is_there
                 labels_follow_a_newer_catalogue
                 a_change_that_would_drop_or_narrow_a_column_is_refused
                 a_catalogue_with_a_mistake_is_refused_whole
                 codes_written_as_rows_become_labels
+                a_code_is_used_in_the_change_that_adds_it
                 a_code_taken_away_is_no_code_any_more
                 a_reference_table_is_filled_by_loading
                 the_store_says_what_it_is_and_holds
@@ -57,6 +59,7 @@ macro_rules! __conformance_cases {
                 an_error_in_the_stream_leaves_nothing
                 many_rows_are_one_commit
                 children_may_come_before_their_parent_in_one_change
+                a_child_long_before_its_parent_is_refused_with_the_next_step
                 a_row_may_change_several_times_in_one_change
                 a_deleted_feature_takes_its_rows_with_it
                 the_effective_geometry_is_the_best_of_its_columns

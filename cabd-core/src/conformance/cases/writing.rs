@@ -177,6 +177,22 @@ pub async fn children_may_come_before_their_parent_in_one_change(store: &dyn Sto
     );
 }
 
+pub async fn a_child_long_before_its_parent_is_refused_with_the_next_step(store: &dyn Store) {
+    furnish(store).await;
+    let far = |first: Operation, last: Operation| {
+        let between = (100..5_000).map(weir);
+        [first].into_iter().chain(between).chain([last]).collect()
+    };
+    let child = structure(5, 4, true, 1).at("late.csv:1");
+    let e = refuse(store, ErrorKind::Invalid, far(child.clone(), site(4))).await;
+    assert_eq!(
+        (e.field_name(), e.place()),
+        (Some("site_id"), Some("late.csv:1"))
+    );
+    assert!(e.next_step().is_some_and(|h| h.contains("before")), "{e:?}");
+    write(store, far(site(4), child)).await;
+}
+
 pub async fn a_row_may_change_several_times_in_one_change(store: &dyn Store) {
     furnish(store).await;
     let applied = write(
@@ -277,7 +293,11 @@ pub async fn sources_are_kept_by_feature_and_by_attribute(store: &dyn Store) {
     let source = data_source(8, "First")
         .set("version_date", "2020-02-02")
         .set("licence", "Open")
-        .set("source_type", "spatial");
+        .set("source_type", "spatial")
+        .set(
+            "province_territory_code",
+            Value::List(vec!["qc".into(), "on".into()]),
+        );
     let by_attribute = Operation::new(Relation::AttributeSource("weirs".into()), Action::Put)
         .set("cabd_id", id(1))
         .set("height_m_ds", id(8))
@@ -306,6 +326,8 @@ pub async fn sources_are_kept_by_feature_and_by_attribute(store: &dyn Store) {
         sources[0].get("version_date"),
         &Value::Date("2020-02-02".parse().unwrap())
     );
+    let provinces = Value::List(vec!["qc".into(), "on".into()]);
+    assert_eq!(sources[0].get("province_territory_code"), &provinces);
     let by_name = crate::store::StoreExt::data_source_by_name(store, "Second").await;
     assert_eq!(by_name.unwrap(), Some(id(9)));
 }
@@ -345,7 +367,19 @@ pub async fn records_come_in_key_order_with_the_columns_asked_for(store: &dyn St
         .await
         .is_empty()
     );
-    let strange = RecordQuery::of(Relation::feature("weirs")).only(&["nothing"]);
+    let weirs = || RecordQuery::of(Relation::feature("weirs"));
+    let read = weirs().with("built_year", ["1902".into(), Value::Null]);
+    assert_eq!(asked(store, &read).await.len(), 1, "values are read");
+    for (column, value) in [
+        ("tags", Value::List(vec![])),
+        ("geometry", Value::Null),
+        ("built_year", "old".into()),
+        ("nothing", 1.into()),
+    ] {
+        let error = store.records(&weirs().with(column, [value])).await.err();
+        assert_eq!(error.expect(column).kind(), ErrorKind::Invalid);
+    }
+    let strange = weirs().only(&["nothing"]);
     let error = store.records(&strange).await.err().expect("no such column");
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let strange = RecordQuery::of(Relation::feature("nothing"));

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use crate::error::{Error, Result};
+use crate::format::sniff::is_json;
 use crate::format::{
     ByteSource, Columns, RawValue, ReadOptions, RowFault, RowReader, SourceRow, open_text,
 };
@@ -44,6 +45,11 @@ impl CsvReader {
             .take(HEADER_BYTES as u64)
             .read_to_end(&mut head)
             .map_err(|e| at(e.into()))?;
+        if is_json(&head) {
+            return Err(at(Error::invalid("the file looks like JSON")
+                .expected("CSV: a header with the names of the columns, then a row a line")
+                .hint("name it .geojson, or say that its format is geojson")));
+        }
         let delimiter = separator(&head);
         let limited = Limited {
             inner: Box::new(io::Cursor::new(head).chain(input)),
@@ -73,12 +79,20 @@ impl CsvReader {
         if !self.read()? {
             return Err(Error::invalid("the file is empty")
                 .at(self.name.clone())
-                .expected("a header with the names of the columns"));
+                .expected("a header with the names of the columns")
+                .hint("was the export or download complete?"));
         }
         self.line();
         let record = std::mem::take(&mut self.record);
         for (i, name) in record.iter().enumerate() {
             let name = self.text(name, 1)?.trim().to_owned();
+            if name.contains(|c: char| c.is_ascii_control() && !c.is_ascii_whitespace()) {
+                return Err(Error::invalid("the file looks like binary data")
+                    .at(format!("{}:1", self.name))
+                    .value(name)
+                    .expected("CSV: a header with the names of the columns")
+                    .hint("name the file with the rows"));
+            }
             let name = if name.is_empty() {
                 format!("column {}", i + 1)
             } else {

@@ -251,9 +251,22 @@ impl RowReader for GeoJsonReader {
                     None if self.any => return Ok(None),
                     None => {
                         let place = self.scanner.place();
-                        return Err(self.scanner.error(place, "the file is empty"));
+                        return Err(self
+                            .scanner
+                            .error(place, "the file is empty")
+                            .expected(
+                                "a GeoJSON FeatureCollection, or features one after the other",
+                            )
+                            .hint("was the export or download complete?"));
                     }
-                    got => return Err(self.scanner.unexpected(got, "a GeoJSON object")),
+                    got => {
+                        let e = self.scanner.unexpected(got, "a GeoJSON object");
+                        return Err(if self.any {
+                            e
+                        } else {
+                            e.hint("if it is CSV, name it .csv or say that its format is csv")
+                        });
+                    }
                 },
                 State::First | State::Next => {
                     self.any = true;

@@ -1,7 +1,9 @@
 //! Which column a name means, and whether a value fits it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::{KeyPart, key_part};
 use crate::catalog::{Catalog, CodeKey, CodeList, GEOMETRY, Relation, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
@@ -39,7 +41,7 @@ impl Catalog {
     ) -> Result<Value> {
         let value = value.coerce(field, &table.columns[column].data_type)?;
         if let Some(list) = self.closed_list(table, column) {
-            check_code(list, field, &value)?;
+            check_code(list, &ChangedCodes::new(), field, &value)?;
         }
         Ok(value)
     }
@@ -53,13 +55,30 @@ impl Catalog {
     }
 }
 
-pub(super) fn check_code(list: &CodeList, field: &str, value: &Value) -> Result<()> {
-    let place = match value {
-        Value::Null => return Ok(()),
-        Value::Text(t) => list.position_of_text(t),
-        other => CodeKey::of(other).and_then(|k| list.position(&k)),
+/// Codes, by list, that a change has added (true) or taken away (false): the catalogue does not know yet.
+pub(super) type ChangedCodes = HashMap<(String, KeyPart), bool>;
+
+pub(super) fn check_code(
+    list: &CodeList,
+    changed: &ChangedCodes,
+    field: &str,
+    value: &Value,
+) -> Result<()> {
+    if value.is_null() {
+        return Ok(());
+    }
+    let own = match changed.is_empty() {
+        true => None,
+        false => changed.get(&(list.id.clone(), key_part(value))).copied(),
     };
-    if place.is_some() {
+    let known = own.unwrap_or_else(|| {
+        let place = match value {
+            Value::Text(t) => list.position_of_text(t),
+            other => CodeKey::of(other).and_then(|k| list.position(&k)),
+        };
+        place.is_some()
+    });
+    if known {
         return Ok(());
     }
     let mut codes: Vec<String> = list
@@ -74,7 +93,8 @@ pub(super) fn check_code(list: &CodeList, field: &str, value: &Value) -> Result<
     Err(
         Error::new(ErrorKind::Invalid, format!("not a code of {}", list.id))
             .field(field)
-            .value(value.to_json())
-            .expected(codes.join(", ")),
+            .value(value)
+            .expected(codes.join(", "))
+            .hint("add the code first; in one change, put it before its use"),
     )
 }

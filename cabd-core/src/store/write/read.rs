@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use super::check::check_code;
+use super::check::{ChangedCodes, check_code};
 use super::{Batch, Row, Step, complete, first_of, key_part, needed, placed};
 use crate::catalog::{Catalog, CodeList, Relation, Table};
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::feature::{Action, Fields, Operation};
 use crate::store::OperationStream;
 use crate::value::Value;
 
-/// Operations of one batch.
+/// Operations of one batch; so far, at most, a row may come before the one that it names.
 const BATCH: usize = 1024;
 
 /// Shapes of operations remembered for one table.
@@ -27,6 +27,7 @@ pub(super) struct Reader<'a> {
     tables: Vec<Gathered>,
     /// The operation that did not fit into the last batch.
     left_over: Option<(usize, Step)>,
+    codes: ChangedCodes,
 }
 
 /// What a batch holds for one table.
@@ -54,6 +55,7 @@ impl<'a> Reader<'a> {
             catalog,
             tables: vec![],
             left_over: None,
+            codes: ChangedCodes::new(),
         }
     }
 
@@ -100,9 +102,18 @@ impl<'a> Reader<'a> {
 
     fn step(&mut self, operation: Operation) -> Result<(usize, Step)> {
         let place = operation.place.clone();
-        self.place_of(&operation.relation)
-            .and_then(|at| Ok((at, self.tables[at].read(self.catalog, operation)?)))
-            .map_err(|e| placed(e, &place))
+        let (at, step) = self
+            .place_of(&operation.relation)
+            .and_then(|at| {
+                let step = self.tables[at].read(self.catalog, &self.codes, operation)?;
+                Ok((at, step))
+            })
+            .map_err(|e| placed(e, &place))?;
+        if let Relation::Codes(list) = &self.tables[at].table.relation {
+            let code = (list.to_string(), key_part(&step.row[0]));
+            self.codes.insert(code, step.action != Action::Delete);
+        }
+        Ok((at, step))
     }
 
     fn place_of(&mut self, relation: &Relation) -> Result<usize> {
@@ -150,7 +161,7 @@ fn hash(key: &[Value]) -> u64 {
 
 impl Gathered {
     /// The operation's values as a row of the table, checked; and which columns were named.
-    fn read(&mut self, catalog: &Catalog, mut op: Operation) -> Result<Step> {
+    fn read(&mut self, catalog: &Catalog, codes: &ChangedCodes, mut op: Operation) -> Result<Step> {
         let shape = self.shape(catalog, &op)?;
         let table = &*self.table;
         let mut row: Row = vec![Value::Null; table.columns.len()];
@@ -164,7 +175,7 @@ impl Gathered {
                 *value = std::mem::take(value).coerce(field, data_type)?;
             }
             if let Some(list) = &shape.lists[i] {
-                check_code(list, field, value)?;
+                check_code(list, codes, field, value)?;
             }
             std::mem::swap(&mut row[column], value);
         }
@@ -220,7 +231,7 @@ impl Gathered {
         if let Some(twice) = (1..columns.len()).find(|i| columns[..*i].contains(&columns[*i])) {
             return Err(Error::invalid("the value is given twice")
                 .field(&op.fields[twice])
-                .value(op.values[twice].to_json()));
+                .value(&op.values[twice]));
         }
         let touched = match &table.effective {
             Some(e) if e.from.iter().any(|c| columns.contains(c)) => {

@@ -95,8 +95,8 @@ impl<'a> Writer<'a> {
                     let value = &steps[*n].row[*column];
                     let e = Error::invalid(format!("{} has no such row", other.qualified()))
                         .field(&table.columns[*column].name)
-                        .value(value.to_json())
-                        .hint("add that row first, or in the same change");
+                        .value(value)
+                        .hint("add that row first; in one change, put it before the rows that name it");
                     return Err(placed(e, &steps[*n].place));
                 }
             }
@@ -161,7 +161,7 @@ impl<'a> Writer<'a> {
                 (Action::Update | Action::Delete, None) => {
                     let e = Error::not_found(format!("{} has no such row", table.qualified()))
                         .field(&table.columns[0].name)
-                        .value(row[0].to_json());
+                        .value(&row[0]);
                     return Err(placed(e, &place));
                 }
                 (_, Some(before)) => {
@@ -236,7 +236,7 @@ impl<'a> Writer<'a> {
         if exists.first() != Some(&true) {
             let e = Error::not_found(format!("{} has no such row", table.qualified()))
                 .field(&table.columns[0].name)
-                .value(key[0].to_json());
+                .value(&key[0]);
             return Err(placed(e, &place));
         }
         for child in self.catalog.tables() {

@@ -1,0 +1,182 @@
+//! Loading what the inventory itself wrote, and what it has already.
+
+use std::io::Cursor;
+
+use cabd_core::format::{Format, write_features};
+use cabd_core::load::{Input, LoadOptions, Mapping, Match, NoteKind};
+use cabd_core::memory::MemoryStore;
+use cabd_core::store::{AuditStore, CatalogStore, FeatureStore, FeatureStoreExt};
+use cabd_core::synth::Synth;
+use cabd_core::{ChangeHead, FeatureQuery, Geometry, Operation, Uuid, Value};
+
+use crate::load::{inventory, loaded, plain, run, text};
+
+async fn exported(store: &MemoryStore, feature_type: &str, format: Format) -> Input {
+    let answer = store
+        .features(&FeatureQuery::of(feature_type))
+        .await
+        .unwrap();
+    let mut out = vec![];
+    let mut writer = format
+        .writer(&answer.schema, &mut out, Default::default())
+        .unwrap();
+    write_features(answer.batches, writer.as_mut())
+        .await
+        .unwrap();
+    drop(writer);
+    Input::new(format!("export.{}", format.extension()), Cursor::new(out))
+}
+
+async fn ids(store: &MemoryStore, feature_type: &str) -> Vec<Uuid> {
+    let batches = store
+        .collect(&FeatureQuery::of(feature_type))
+        .await
+        .unwrap();
+    let of_batch = |b: &cabd_core::FeatureBatch| {
+        (0..b.rows())
+            .filter_map(|r| b.value(r, "cabd_id").as_uuid())
+            .collect()
+    };
+    batches.iter().flat_map::<Vec<Uuid>, _>(of_batch).collect()
+}
+
+#[test]
+fn an_export_of_every_type_loaded_again_changes_nothing_snapped_places_included() {
+    run(async {
+        let store = inventory().await;
+        let catalog = store.catalog().await.unwrap();
+        let types: Vec<_> = catalog.types().filter(|t| !t.is_super()).cloned().collect();
+        let mut snapped = 0;
+        for ft in &types {
+            let synth = Synth::new(&catalog, ft.id(), 40, 3).unwrap();
+            let (head, operations) = (ChangeHead::default(), synth.stream());
+            store.apply(&head, operations).await.unwrap();
+            let table = catalog
+                .table(&cabd_core::catalog::Relation::feature(ft.id()))
+                .unwrap();
+            if table.effective.is_some() {
+                let half = ids(&store, ft.id()).await.into_iter().take(20).enumerate();
+                let moved = half.map(|(i, id)| {
+                    let place = Geometry::point(-75.0 - i as f64 / 3.0, 45.1 + i as f64 / 7.0);
+                    Operation::update_feature(ft.id(), id).set("snapped_point", place)
+                });
+                let moved = moved.collect();
+                store.apply_all(&head, moved).await.unwrap();
+                snapped += 1;
+            }
+        }
+        assert!(snapped >= 3, "types with a snapped place: {snapped}");
+        let before = store.head().await.unwrap();
+        for ft in &types {
+            for format in Format::ALL {
+                let mut options = plain(ft.id());
+                options.match_rule = Match::CabdId;
+                let file = exported(&store, ft.id(), format).await;
+                let (report, rejected) = loaded(&store, vec![file], options).await.unwrap();
+                let what = format!("{} {format}: {report:#?} {rejected:?}", ft.id());
+                assert_eq!((report.unchanged, report.commit), (40, None), "{what}");
+            }
+        }
+        assert_eq!(store.head().await.unwrap(), before);
+    });
+}
+
+#[test]
+fn a_place_that_is_not_the_shown_one_becomes_the_original() {
+    run(async {
+        let store = inventory().await;
+        let id = Uuid::from_u128(1);
+        let dam = Operation::insert_feature("dams", id)
+            .set("geometry", Geometry::point(-75.5, 45.4))
+            .set("snapped_point", Geometry::point(-75.25, 45.5));
+        store
+            .apply_all(&ChangeHead::default(), vec![dam])
+            .await
+            .unwrap();
+        let csv = format!("cabd_id,longitude,latitude\n{id},-75.75,45.25\n");
+        let (report, _) = loaded(&store, vec![text("d.csv", csv)], plain("dams"))
+            .await
+            .unwrap();
+        assert_eq!(report.updated, 1);
+        let rows = store
+            .all_records(&cabd_core::store::RecordQuery::of(
+                cabd_core::catalog::Relation::feature("dams"),
+            ))
+            .await
+            .unwrap();
+        let place = |name: &str| rows[0].get(name).clone();
+        assert_eq!(
+            place("original_point"),
+            Value::from(Geometry::point(-75.75, 45.25))
+        );
+        assert_eq!(
+            place("snapped_point"),
+            Value::from(Geometry::point(-75.25, 45.5))
+        );
+    });
+}
+
+const DATED: &str = r#"
+    type = "dams"
+    [source]
+    name = "Dams of Anywhere"
+    id = ["id"]
+    keep_newer = "construction_year"
+    [point]
+    crs = "EPSG:4617"
+    x = "lon"
+    y = "lat"
+    [[fields]]
+    to = "dam_name_en"
+    from = ["name"]
+    [[fields]]
+    to = "construction_year"
+    from = ["year"]
+"#;
+
+#[test]
+fn a_row_older_than_what_its_source_gave_changes_nothing() {
+    run(async {
+        let store = inventory().await;
+        let options = |toml: &str| LoadOptions {
+            mapping: Some(Mapping::from_toml(toml).unwrap()),
+            ..LoadOptions::default()
+        };
+        let file = |rows: &str| vec![text("d.csv", format!("id,name,lon,lat,year\n{rows}"))];
+        let first = "1,New,-75.5,45.4,2020\n2,Other,-75.6,45.4,2018\n3,None,-75.7,45.4,\n";
+        loaded(&store, file(first), options(DATED)).await.unwrap();
+        let older = "1,Old,-75,45,2019\n2,Newer,-75.6,45.4,2019\n3,Now,-75.7,45.4,1900\n4,Added,-75,45,1900\n";
+        let (report, _) = loaded(&store, file(older), options(DATED)).await.unwrap();
+        let counts = (
+            report.inserted,
+            report.updated,
+            report.unchanged,
+            report.older,
+        );
+        assert_eq!(counts, (1, 2, 1, 1), "{report:#?}");
+        let note = report.notes.iter().find(|n| n.kind == NoteKind::OlderRow);
+        let note = note.unwrap();
+        assert_eq!((note.count, note.place.as_str()), (1, "d.csv:2"));
+        assert!(note.first.contains("2019 is older than 2020"), "{note:?}");
+        let names = store.collect(&FeatureQuery::of("dams")).await.unwrap();
+        let mut names: Vec<_> = names
+            .iter()
+            .flat_map(|b| (0..b.rows()).map(|r| b.value(r, "dam_name_en").to_string()))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["Added", "New", "Newer", "Now"]);
+        // The same rows again are not older.
+        let (again, _) = loaded(&store, file(first), options(DATED)).await.unwrap();
+        assert_eq!((again.older, again.updated), (1, 1), "{again:#?}");
+        for wrong in ["height_m", "dam_name_en", "nothing"] {
+            let toml = DATED.replace(
+                "\"construction_year\"\n    [point]",
+                &format!("{wrong:?}\n    [point]"),
+            );
+            let e = loaded(&store, file(first), options(&toml))
+                .await
+                .unwrap_err();
+            assert_eq!(e.field_name(), Some("keep_newer"), "{e:?}");
+        }
+    });
+}
