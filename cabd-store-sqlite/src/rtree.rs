@@ -82,19 +82,61 @@ pub fn build_from_table(
     column: &str,
     index_table: &str,
 ) -> rusqlite::Result<()> {
+    let entries = entries_after(conn, table, column, i64::MIN)?;
+    build_packed(conn, index_table, entries)
+}
+
+/// Adds the rows of a table whose ROWID is greater than `after` to an index that has the others, neighbours together.
+///
+/// # Errors
+///
+/// Those of SQLite.
+pub fn add_from_table(
+    conn: &Connection,
+    table: &str,
+    column: &str,
+    index_table: &str,
+    after: i64,
+) -> rusqlite::Result<()> {
+    let mut entries = entries_after(conn, table, column, after)?;
+    sort_by_hilbert(&mut entries);
+    insert(conn, index_table, &entries)
+}
+
+fn entries_after(
+    conn: &Connection,
+    table: &str,
+    column: &str,
+    after: i64,
+) -> rusqlite::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut select = conn.prepare(&format!(
-        "SELECT ROWID, {} FROM {}",
+        "SELECT ROWID, {} FROM {} WHERE ROWID > ?",
         identifier(column),
         identifier(table)
     ))?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query([after])?;
     while let Some(row) = rows.next()? {
         if let Some(Ok(head)) = row.get_ref(1)?.as_blob().ok().map(codec::head) {
             entries.extend(Entry::new(row.get(0)?, head.mbr));
         }
     }
-    build_packed(conn, index_table, entries)
+    Ok(entries)
+}
+
+fn insert(conn: &Connection, index_table: &str, entries: &[Entry]) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare(&format!(
+        "INSERT INTO {} VALUES (?1, ?2, ?3, ?4, ?5)",
+        identifier(index_table)
+    ))?;
+    for Entry {
+        id,
+        sides: [xmin, xmax, ymin, ymax],
+    } in entries
+    {
+        insert.execute((id, xmin, xmax, ymin, ymax))?;
+    }
+    Ok(())
 }
 
 /// Fills an empty R*Tree of two f32 dimensions and no auxiliary columns.
@@ -125,7 +167,7 @@ pub fn build_packed(
         {
             Err(error)
         }
-        Err(_) => atomically(conn, "cabd_insert", || tree.insert(&entries)),
+        Err(_) => atomically(conn, "cabd_insert", || insert(conn, index_table, &entries)),
         Ok(()) => Ok(()),
     }
 }
@@ -322,21 +364,6 @@ impl<'c> Tree<'c> {
                 self.name
             ))),
         }
-    }
-
-    fn insert(&self, entries: &[Entry]) -> rusqlite::Result<()> {
-        let mut insert = self.conn.prepare(&format!(
-            "INSERT INTO {} VALUES (?1, ?2, ?3, ?4, ?5)",
-            identifier(self.name)
-        ))?;
-        for Entry {
-            id,
-            sides: [xmin, xmax, ymin, ymax],
-        } in entries
-        {
-            insert.execute((id, xmin, xmax, ymin, ymax))?;
-        }
-        Ok(())
     }
 }
 

@@ -10,43 +10,24 @@ use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Manifest, Result, Va
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
-use crate::catalog::{drop_triggers, layer_of, put_triggers, run};
+use crate::bulk::{BULK_ROWS, Bulk};
 use crate::error::{db, from_sqlite, lost};
-use crate::rtree;
-use crate::spatial::{self, identifier};
-use crate::sql::{ddl, table_name};
+use crate::spatial::identifier;
+use crate::sql::table_name;
 use crate::types::{from_sql, to_sql};
-
-/// Rows in one batch that make it worth to fill an empty table without triggers and indexes.
-const BULK_ROWS: usize = 128;
-
-/// A log of fewer rows is indexed anew after a bulk load.
-const SHORT_LOG: i64 = 200_000;
-
-/// The indexes of the log, as the migration makes them.
-const LOG_INDEXES: [(&str, &str); 2] = [
-    (
-        "cabd_audit_log_changeset",
-        "CREATE INDEX IF NOT EXISTS cabd_audit_log_changeset ON cabd_audit_log (changeset)",
-    ),
-    (
-        "cabd_audit_log_feature",
-        "CREATE INDEX IF NOT EXISTS cabd_audit_log_feature ON cabd_audit_log (cabd_id) WHERE cabd_id IS NOT NULL",
-    ),
-];
 
 /// A write transaction. Dropped without [`Transaction::commit`], the connection closes and SQLite rolls back.
 pub(crate) struct Transaction {
     state: Option<State>,
 }
 
-struct State {
-    conn: Connection,
+pub(crate) struct State {
+    pub(crate) conn: Connection,
     catalog: Arc<Catalog>,
-    head: ChangeHead,
+    pub(crate) head: ChangeHead,
     changeset: Option<i64>,
-    bulk: Vec<Arc<Table>>,
-    seen: HashSet<Relation>,
+    pub(crate) bulk: Vec<Bulk>,
+    pub(crate) seen: HashSet<Relation>,
 }
 
 /// A value on its way into a statement, text borrowed.
@@ -164,7 +145,7 @@ impl Transaction {
 }
 
 impl State {
-    fn changeset(&mut self) -> Result<i64> {
+    pub(crate) fn changeset(&mut self) -> Result<i64> {
         if let Some(id) = self.changeset {
             return Ok(id);
         }
@@ -194,104 +175,12 @@ impl State {
     }
 
     fn finish(&mut self) -> Result<Option<CommitNumber>> {
-        let bulk = std::mem::take(&mut self.bulk);
-        for table in &bulk {
-            self.end_bulk(table)?;
-        }
-        if !bulk.is_empty() {
-            for (_, sql) in LOG_INDEXES {
-                run(&self.conn, sql)?;
-            }
-        }
+        self.end_all_bulk()?;
         let commit = db("commit");
         self.conn
             .execute_batch("DELETE FROM cabd_audit_actor; COMMIT;")
             .map_err(&commit)?;
         Ok(self.changeset.map(CommitNumber))
-    }
-
-    /// Fills an empty table bare: triggers, look-up indexes and spatial index come at the end, the log is written here.
-    fn begin_bulk(&mut self, table: &Arc<Table>) -> Result<()> {
-        if !self.seen.insert(table.relation.clone()) {
-            return Ok(());
-        }
-        let empty: bool = self
-            .conn
-            .query_row(
-                &format!("SELECT NOT EXISTS (SELECT 1 FROM {})", table_name(table)),
-                [],
-                |r| r.get(0),
-            )
-            .map_err(db("look at a table"))?;
-        if !empty {
-            return Ok(());
-        }
-        drop_triggers(&self.conn, table)?;
-        for (name, _) in ddl::look_up_indexes(table) {
-            run(
-                &self.conn,
-                &format!("DROP INDEX IF EXISTS {}", identifier(&name)),
-            )?;
-        }
-        let short: bool = self
-            .conn
-            .query_row(
-                "SELECT COALESCE(max(revision), 0) < ? FROM cabd_audit_log",
-                [SHORT_LOG],
-                |r| r.get(0),
-            )
-            .map_err(db("look at the log"))?;
-        if short {
-            for (name, _) in LOG_INDEXES {
-                run(&self.conn, &format!("DROP INDEX IF EXISTS {name}"))?;
-            }
-        }
-        self.bulk.push(table.clone());
-        Ok(())
-    }
-
-    /// The table was empty: every row in it is new, so the log follows from the table.
-    fn end_bulk(&mut self, table: &Table) -> Result<()> {
-        let changeset = self.changeset()?;
-        let (feature, source, own) = logged(table);
-        let column =
-            |c: Option<usize>| c.map_or("NULL".to_owned(), |c| identifier(&table.columns[c].name));
-        self.conn
-            .execute(
-                &format!(
-                    "INSERT INTO cabd_audit_log (changeset, username, schemaname, tablename, action, cabd_id, datasource_id, id_pk) \
-                     SELECT ?, ?, ?, ?, 'INSERT', {}, {}, {} FROM {}",
-                    column(feature),
-                    column(source),
-                    column(own),
-                    table_name(table)
-                ),
-                params![changeset, self.head.author, table.schema, table.name],
-            )
-            .map_err(db("write the log"))?;
-        for (_, sql) in ddl::look_up_indexes(table) {
-            run(&self.conn, &sql)?;
-        }
-        if let Some(layer) = layer_of(table) {
-            let doing = db("build the spatial index");
-            rtree::build_from_table(
-                &self.conn,
-                &layer.table,
-                &layer.column,
-                &layer.index_table(),
-            )
-            .map_err(&doing)?;
-            spatial::update_statistics(&self.conn, &layer.table, &layer.column).map_err(&doing)?;
-        }
-        put_triggers(&self.conn, table)
-    }
-
-    fn leave_bulk(&mut self, table: &Table) -> Result<()> {
-        if let Some(i) = self.bulk.iter().position(|t| t.relation == table.relation) {
-            let table = self.bulk.remove(i);
-            self.end_bulk(&table)?;
-        }
-        Ok(())
     }
 
     fn insert(&mut self, table: &Arc<Table>, rows: &[Row]) -> Result<()> {
@@ -385,25 +274,6 @@ impl State {
         }
         Ok(())
     }
-}
-
-/// The columns of a row that its log entry names: feature, data source, own key.
-fn logged(t: &Table) -> (Option<usize>, Option<usize>, Option<usize>) {
-    let feature = match &t.relation {
-        Relation::Feature(_) => Some(0),
-        _ => t.parent.as_ref().map(|(c, _)| *c),
-    };
-    let source = match t.relation {
-        Relation::FeatureSource(_) => Some(1),
-        Relation::DataSource => Some(0),
-        _ => None,
-    };
-    let own = match t.relation {
-        Relation::Part(..) | Relation::Contact | Relation::Codes(_) => Some(0),
-        Relation::Link(..) => Some(1),
-        _ => None,
-    };
-    (feature, source, own)
 }
 
 fn key_condition(table: &Table) -> String {

@@ -80,10 +80,7 @@ fn a_packed_tree_answers_windows_as_a_tree_filled_by_inserts() {
     let boxes = cloud(5000);
     let (packed, inserted) = (open(4096), open(4096));
     build_packed(&packed, "idx", entries(&boxes)).unwrap();
-    Tree::open(&inserted, "idx")
-        .unwrap()
-        .insert(&entries(&boxes))
-        .unwrap();
+    insert(&inserted, "idx", &entries(&boxes)).unwrap();
     for (_, [x, y, ..]) in cloud(50) {
         let window = [x, y, x + 5.0, y + 2.0];
         let expected: Vec<i64> = in_window(&inserted, window);

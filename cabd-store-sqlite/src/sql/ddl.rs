@@ -56,7 +56,7 @@ pub(crate) fn create_table(catalog: &Catalog, t: &Table) -> Result<String> {
     let mut options = "";
     if !t.is_layer {
         columns.push(format!("PRIMARY KEY ({})", key.join(", ")));
-        if matches!(t.relation, Relation::FeatureSource(_) | Relation::Link(..)) {
+        if !has_rowid(t) {
             options = " WITHOUT ROWID";
         }
     }
@@ -65,6 +65,11 @@ pub(crate) fn create_table(catalog: &Catalog, t: &Table) -> Result<String> {
         table_name(t),
         columns.join(", ")
     ))
+}
+
+/// Whether the table numbers its rows; the others lie in the order of their keys.
+pub(crate) fn has_rowid(t: &Table) -> bool {
+    t.is_layer || !matches!(t.relation, Relation::FeatureSource(_) | Relation::Link(..))
 }
 
 /// The declared type of a column; a geometry that is no layer is a plain BLOB.
