@@ -6,6 +6,7 @@ mod faults;
 mod format;
 mod load;
 mod load_real;
+mod load_rules;
 #[cfg(feature = "conformance")]
 mod memory;
 #[cfg(feature = "conformance")]
