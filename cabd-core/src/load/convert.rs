@@ -121,7 +121,10 @@ impl Rule {
             words.insert(word, value);
         }
         // A key has no other table to be checked by: with labels, it must be a code of its own list.
-        if let Some(list) = list.as_ref().filter(|_| rule.labels && c.references.is_none()) {
+        if let Some(list) = list
+            .as_ref()
+            .filter(|_| rule.labels && c.references.is_none())
+        {
             let codes = list.codes.iter();
             words.extend(codes.map(|c| (c.code.to_string().to_lowercase(), c.code.to_value())));
         }

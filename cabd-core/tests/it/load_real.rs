@@ -191,37 +191,92 @@ fn probe() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog/sample");
         for name in ["dams", "waterfalls", "fishways"] {
             let path = root.join(format!("{name}.csv"));
-            loaded(&store, vec![file(&path)], with(&format!("sample-{name}"))).await.unwrap();
+            loaded(&store, vec![file(&path)], with(&format!("sample-{name}")))
+                .await
+                .unwrap();
         }
         for (path, name) in [
             ("dams-bc/dams_bc.geojson", "dams-bc"),
-            ("hydro-plants-canada/hydro_plants.csv", "hydro-plants-canada"),
+            (
+                "hydro-plants-canada/hydro_plants.csv",
+                "hydro-plants-canada",
+            ),
             ("dams-nid/nid_border_states.csv.gz", "dams-nid"),
-            ("cabd-reference/data_sources.csv", "cabd-reference-data-sources"),
-            ("cabd-reference/fish_species.csv", "cabd-reference-fish-species"),
-            ("watersheds-bc/water_precincts_bc.geojson.gz", "watersheds-bc-precincts"),
-            ("watersheds-bc/skeena_watershed_groups.geojson.gz", "watersheds-bc-groups"),
-            ("watersheds-bc/elk_watershed_group.geojson.gz", "watersheds-bc-groups"),
-            ("watersheds-bc/crossing_catchments_skeena_2023.geojson.gz", "watersheds-bc-catchments"),
-            ("watersheds-bc/crossing_catchments_elk_2021.geojson.gz", "watersheds-bc-catchments"),
-            ("crossings-pscis/hab_features_elk_2021.geojson", "crossings-pscis-obstacles"),
-            ("crossings-pscis/hab_features_skeena_2023.geojson", "crossings-pscis-obstacles"),
+            (
+                "cabd-reference/data_sources.csv",
+                "cabd-reference-data-sources",
+            ),
+            (
+                "cabd-reference/fish_species.csv",
+                "cabd-reference-fish-species",
+            ),
+            (
+                "watersheds-bc/water_precincts_bc.geojson.gz",
+                "watersheds-bc-precincts",
+            ),
+            (
+                "watersheds-bc/skeena_watershed_groups.geojson.gz",
+                "watersheds-bc-groups",
+            ),
+            (
+                "watersheds-bc/elk_watershed_group.geojson.gz",
+                "watersheds-bc-groups",
+            ),
+            (
+                "watersheds-bc/crossing_catchments_skeena_2023.geojson.gz",
+                "watersheds-bc-catchments",
+            ),
+            (
+                "watersheds-bc/crossing_catchments_elk_2021.geojson.gz",
+                "watersheds-bc-catchments",
+            ),
+            (
+                "crossings-pscis/hab_features_elk_2021.geojson",
+                "crossings-pscis-obstacles",
+            ),
+            (
+                "crossings-pscis/hab_features_skeena_2023.geojson",
+                "crossings-pscis-obstacles",
+            ),
         ] {
             let Some(path) = real(path) else { return };
             let (report, rejected) = loaded(&store, vec![file(&path)], with(name)).await.unwrap();
-            println!("=== {name} {} read {} ins {} upd {} unch {} rej {} skip {} kept {}", path.display(), report.read, report.inserted, report.updated, report.unchanged, report.rejected, report.skipped, report.kept);
+            println!(
+                "=== {name} {} read {} ins {} upd {} unch {} rej {} skip {} kept {}",
+                path.display(),
+                report.read,
+                report.inserted,
+                report.updated,
+                report.unchanged,
+                report.rejected,
+                report.skipped,
+                report.kept
+            );
             println!("{:#?}", report.notes);
-            for r in rejected.iter().take(400) { println!("REJ {} {} {} {}", r.line, r.field, r.value, r.reason); }
+            for r in rejected.iter().take(400) {
+                println!("REJ {} {} {} {}", r.line, r.field, r.value, r.reason);
+            }
             let (again, _) = loaded(&store, vec![file(&path)], with(name)).await.unwrap();
-            println!("again {:?} {:?} {:?}", again.updated, again.inserted, again.commit);
+            println!(
+                "again {:?} {:?} {:?}",
+                again.updated, again.inserted, again.commit
+            );
         }
         let q = FeatureQuery::of("dams");
         let batches = store.collect(&q).await.unwrap();
-        for b in batches { for r in 0..b.rows() {
-            let f = |n: &str| b.value(r, n).as_str().unwrap_or("").to_owned();
-            if !f("facility_name_en").is_empty() || !f("facility_name_fr").is_empty() {
-                println!("JOIN {}{} | {} | {}", f("facility_name_en"), f("facility_name_fr"), f("dam_name_en"), f("dam_name_fr"));
+        for b in batches {
+            for r in 0..b.rows() {
+                let f = |n: &str| b.value(r, n).as_str().unwrap_or("").to_owned();
+                if !f("facility_name_en").is_empty() || !f("facility_name_fr").is_empty() {
+                    println!(
+                        "JOIN {}{} | {} | {}",
+                        f("facility_name_en"),
+                        f("facility_name_fr"),
+                        f("dam_name_en"),
+                        f("dam_name_fr")
+                    );
+                }
             }
-        } }
+        }
     });
 }

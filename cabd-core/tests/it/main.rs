@@ -1,6 +1,8 @@
 //! Integration tests of cabd-core.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod catalogue_lists;
+mod catalogue_texts;
 #[cfg(feature = "conformance")]
 mod faults;
 mod format;
