@@ -296,7 +296,11 @@ impl<'a> Matcher<'a> {
                     }
                     Otherwise::Skip => self.skipped += 1,
                     Otherwise::Reject => {
-                        let why = format!("no feature is found by the rule {}", self.rule);
+                        let why = match self.rule {
+                            Match::NearName(m) => format!("no feature within {m} m has this name"),
+                            Match::Near(m) => format!("there is no feature within {m} m"),
+                            Match::Source | Match::CabdId => "there is no such feature".to_owned(),
+                        };
                         refuse("match", row.names.join(", "), why);
                     }
                 },

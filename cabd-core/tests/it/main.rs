@@ -7,6 +7,7 @@ mod catalogue_texts;
 mod faults;
 mod format;
 mod load;
+mod load_mappings;
 mod load_real;
 mod load_rules;
 #[cfg(feature = "conformance")]
