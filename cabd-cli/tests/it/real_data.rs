@@ -32,7 +32,10 @@ const SETS: &[(&str, &str)] = &[
         "hydro-plants-canada/hydro_plants.csv",
     ),
     ("dams-nid", "dams-nid/nid_border_states.csv.gz"),
-    ("cabd-reference-nhn", "cabd-reference/nhn_workunit_names.csv"),
+    (
+        "cabd-reference-nhn",
+        "cabd-reference/nhn_workunit_names.csv",
+    ),
     (
         "cabd-reference-data-sources",
         "cabd-reference/data_sources.csv",
