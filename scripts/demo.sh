@@ -53,6 +53,8 @@ show "The same file again changes nothing" \
     cabd load "$store" --mapping sample-dams --author demo catalog/sample/dams.csv
 if [ -d "$data" ]; then
     load dams-bc "$data/dams-bc/dams_bc.geojson"
+    # A plant completes the dam of its name nearby: dams first.
+    load hydro-plants-canada "$data/hydro-plants-canada/hydro_plants.csv"
     load waterfalls-bc-fiss "$data/waterfalls-bc-fiss/fiss_obstacles.csv.gz"
     # A crossing that is assessed again is the same crossing: older files first.
     load crossings-pscis-2022-all "$data/crossings-pscis/peace_2022_pscis_all.csv"
@@ -60,6 +62,21 @@ if [ -d "$data" ]; then
     load crossings-pscis-2023 "$data/crossings-pscis/nechako_2023.csv"
     load crossings-pscis-2024 "$data/crossings-pscis/skeena_2024.csv"
     load crossings-pscis-2024 "$data/crossings-pscis/peace_2024.csv"
+    load crossings-pscis-obstacles "$data/crossings-pscis/hab_features_elk_2021.geojson"
+    load crossings-pscis-obstacles "$data/crossings-pscis/hab_features_skeena_2023.geojson"
+    load dams-nid "$data/dams-nid/nid_border_states.csv.gz"
+    load cabd-reference-nhn "$data/cabd-reference/nhn_workunit_names.csv"
+    load cabd-reference-data-sources "$data/cabd-reference/data_sources.csv"
+    load cabd-reference-fish-species "$data/cabd-reference/fish_species.csv"
+    load boundaries-statcan-provinces "$data/boundaries-statcan/prov.geojson.gz"
+    load boundaries-statcan-subdivisions "$data/boundaries-statcan/csd.geojson.gz"
+    load watersheds-bc-precincts "$data/watersheds-bc/water_precincts_bc.geojson.gz"
+    for name in skeena_watershed_groups elk_watershed_group; do
+        load watersheds-bc-groups "$data/watersheds-bc/$name.geojson.gz"
+    done
+    for name in crossing_catchments_skeena_2023 crossing_catchments_elk_2021; do
+        load watersheds-bc-catchments "$data/watersheds-bc/$name.geojson.gz"
+    done
 else
     printf '\n# No real data in %s: the sample alone\n' "$data"
 fi
@@ -78,7 +95,11 @@ show "Waterfalls higher than 50 m" \
 show "Dams by name, in French" \
     cabd query "$store" dams --lang fr --namefilter like:manic --namefilter like:bersimis \
     --select dam_name_fr,dam_use,passability_status,province_territory
+show "Fishways and the dams that they belong to" \
+    cabd query "$store" fishways --filter dam_id:notnull: --limit 5 --select structure_name_en,dam_id,fishpass_type
 if [ -d "$data" ]; then
+    show "Plants that found their dam" \
+        cabd query "$store" dams --filter facility_name_fr:notnull: --limit 5 --select dam_name_fr,facility_name_fr,owner
     show "Stream crossings that were assessed as barriers" \
         cabd query "$store" stream_crossings --filter passability_status_code:eq:1 --limit 5 \
         --select stream_name,road_name,crossing_type_name,date_assessed

@@ -78,6 +78,14 @@ const MAPPINGS: &[(&str, &str)] = &[
         include_str!("../../catalog/mappings/boundaries-statcan-subdivisions.toml"),
     ),
     (
+        "cabd-reference-data-sources",
+        include_str!("../../catalog/mappings/cabd-reference-data-sources.toml"),
+    ),
+    (
+        "cabd-reference-fish-species",
+        include_str!("../../catalog/mappings/cabd-reference-fish-species.toml"),
+    ),
+    (
         "cabd-reference-nhn",
         include_str!("../../catalog/mappings/cabd-reference-nhn.toml"),
     ),
@@ -94,8 +102,20 @@ const MAPPINGS: &[(&str, &str)] = &[
         include_str!("../../catalog/mappings/crossings-pscis-2024.toml"),
     ),
     (
+        "crossings-pscis-obstacles",
+        include_str!("../../catalog/mappings/crossings-pscis-obstacles.toml"),
+    ),
+    (
         "dams-bc",
         include_str!("../../catalog/mappings/dams-bc.toml"),
+    ),
+    (
+        "dams-nid",
+        include_str!("../../catalog/mappings/dams-nid.toml"),
+    ),
+    (
+        "hydro-plants-canada",
+        include_str!("../../catalog/mappings/hydro-plants-canada.toml"),
     ),
     (
         "sample-dams",
@@ -112,6 +132,18 @@ const MAPPINGS: &[(&str, &str)] = &[
     (
         "waterfalls-bc-fiss",
         include_str!("../../catalog/mappings/waterfalls-bc-fiss.toml"),
+    ),
+    (
+        "watersheds-bc-catchments",
+        include_str!("../../catalog/mappings/watersheds-bc-catchments.toml"),
+    ),
+    (
+        "watersheds-bc-groups",
+        include_str!("../../catalog/mappings/watersheds-bc-groups.toml"),
+    ),
+    (
+        "watersheds-bc-precincts",
+        include_str!("../../catalog/mappings/watersheds-bc-precincts.toml"),
     ),
 ];
 

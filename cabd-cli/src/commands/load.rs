@@ -59,9 +59,10 @@ pub struct Load {
     /// A date or number attribute: rows that are older than what the same source gave before change nothing
     #[arg(long, value_name = "ATTRIBUTE")]
     keep_newer: Option<String>,
-    /// How rows find existing features: source, cabd_id or near:METRES
-    #[arg(long = "match", value_name = "RULE", default_value = "source")]
-    match_rule: String,
+    /// How rows find existing features: source (the default), cabd_id, near:METRES or near:METRES,name; a mapping may name it
+    /// instead
+    #[arg(long = "match", value_name = "RULE")]
+    match_rule: Option<String>,
     /// geojson, geojsonseq or csv; told by the name, or the content of standard input, where left out
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
@@ -111,7 +112,7 @@ impl Load {
             let source = mapping.source.as_ref();
             mapping.table.is_some() || source.is_some_and(|source| !source.id.is_empty())
         });
-        let match_rule: Match = self.match_rule.parse()?;
+        let match_rule: Option<Match> = self.match_rule.as_deref().map(str::parse).transpose()?;
         let format = self
             .format
             .as_deref()
@@ -158,7 +159,9 @@ impl Load {
             rejected_files: &rejected_files,
             attribution: attribution.as_deref(),
             licence: licence.as_deref(),
-            has_source_id: has_source_id || self.table.is_some() || match_rule == Match::CabdId,
+            has_source_id: has_source_id
+                || self.table.is_some()
+                || match_rule == Some(Match::CabdId),
         };
         if self.json {
             output::json(&answer)?;

@@ -142,6 +142,63 @@ fn both_stores_give_the_same_answers() {
 }
 
 #[test]
+fn matches_by_name_look_ups_and_shared_tables_are_the_same_in_both_stores() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.write(
+        "plants.csv",
+        "Facility Name,Owner Name (Company),Latitude,Longitude,State / Province / Territory\n\
+         Manic-5,Someone,50.641,-68.727,Québec\n\
+         Manic-5-PA,Someone,50.641,-68.727,Québec\n\
+         Manic-6,Someone,50.641,-68.727,Québec\n",
+    );
+    desk.write(
+        "sources.csv",
+        "name,full_name\ncabd sample: dams,Renamed\nother,Other\n",
+    );
+    let stores = ["inventory.sqlite", database.url.as_str()];
+    for store in stores {
+        desk.ok(["init", store]);
+    }
+    for (mapping, file, counts) in [
+        ("sample-dams", sample("dams.csv"), [264, 0, 0]),
+        ("sample-fishways", sample("fishways.csv"), [43, 0, 0]),
+        ("hydro-plants-canada", "plants.csv".to_owned(), [0, 1, 2]),
+        (
+            "cabd-reference-data-sources",
+            "sources.csv".to_owned(),
+            [1, 1, 0],
+        ),
+    ] {
+        for store in stores {
+            let load = ["load", store, "--mapping", mapping, "--json", &file];
+            let report = desk.json(load);
+            let got = ["inserted", "updated", "rejected"].map(|key| report[key].as_u64());
+            assert_eq!(got, counts.map(Some), "{mapping} into {store}: {report}");
+            let again = desk.json(load);
+            assert_eq!(again["commit"], Value::Null, "{mapping} into {store}");
+        }
+    }
+    for (question, expected) in [
+        (
+            &["fishways", "--filter", "dam_id:notnull:", "--count"],
+            "30",
+        ),
+        (
+            &["dams", "--filter", "facility_name_fr:eq:Manic-5", "--count"],
+            "1",
+        ),
+    ] {
+        for store in stores {
+            let line = ["query", store].into_iter().chain(question.iter().copied());
+            assert_eq!(desk.ok(line).trim(), expected, "{question:?} of {store}");
+        }
+    }
+}
+
+#[test]
 fn the_same_mistakes_are_refused_alike_by_both_stores() {
     let Some(database) = Database::new() else {
         return;

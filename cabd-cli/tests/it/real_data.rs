@@ -19,6 +19,55 @@ const SETS: &[(&str, &str)] = &[
     ("crossings-pscis-2023", "crossings-pscis/nechako_2023.csv"),
     ("crossings-pscis-2024", "crossings-pscis/skeena_2024.csv"),
     ("crossings-pscis-2024", "crossings-pscis/peace_2024.csv"),
+    (
+        "crossings-pscis-obstacles",
+        "crossings-pscis/hab_features_elk_2021.geojson",
+    ),
+    (
+        "crossings-pscis-obstacles",
+        "crossings-pscis/hab_features_skeena_2023.geojson",
+    ),
+    (
+        "hydro-plants-canada",
+        "hydro-plants-canada/hydro_plants.csv",
+    ),
+    ("dams-nid", "dams-nid/nid_border_states.csv.gz"),
+    (
+        "cabd-reference-nhn",
+        "cabd-reference/nhn_workunit_names.csv",
+    ),
+    (
+        "cabd-reference-data-sources",
+        "cabd-reference/data_sources.csv",
+    ),
+    (
+        "boundaries-statcan-provinces",
+        "boundaries-statcan/prov.geojson.gz",
+    ),
+    (
+        "boundaries-statcan-subdivisions",
+        "boundaries-statcan/csd.geojson.gz",
+    ),
+    (
+        "watersheds-bc-precincts",
+        "watersheds-bc/water_precincts_bc.geojson.gz",
+    ),
+    (
+        "watersheds-bc-groups",
+        "watersheds-bc/skeena_watershed_groups.geojson.gz",
+    ),
+    (
+        "watersheds-bc-groups",
+        "watersheds-bc/elk_watershed_group.geojson.gz",
+    ),
+    (
+        "watersheds-bc-catchments",
+        "watersheds-bc/crossing_catchments_skeena_2023.geojson.gz",
+    ),
+    (
+        "watersheds-bc-catchments",
+        "watersheds-bc/crossing_catchments_elk_2021.geojson.gz",
+    ),
 ];
 
 /// The folder of real data; says so where there is none.
@@ -63,7 +112,7 @@ fn every_real_set_loads_and_a_second_load_changes_nothing() {
             "{file}"
         );
     }
-    assert!(desk.count("inventory.sqlite", "dams") > 2800);
+    assert_eq!(desk.count("inventory.sqlite", "dams"), 2890 + 5523);
     assert!(desk.count("inventory.sqlite", "waterfalls") > 2200);
     assert!(desk.count("inventory.sqlite", "stream_crossings") > 150);
     assert!(desk.ok(["doctor", "inventory.sqlite"]).contains("healthy"));

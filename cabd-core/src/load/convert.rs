@@ -1,10 +1,12 @@
 //! One rule at work: a foreign value becomes a value of the column, is dropped, or spoils its row.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::clean::{clean, lenient_number};
-use super::mapping::{FieldRule, Unknown};
+use super::mapper::push_identifier;
+use super::mapping::{FieldRule, LookupRule, Unknown};
+use super::place::Column;
 use crate::catalog::{Catalog, CodeList, Relation, Table};
 use crate::error::{Error, Result};
 use crate::format::{RawValue, SourceRow};
@@ -57,9 +59,14 @@ pub(super) struct Rule {
     pub(super) from: Vec<String>,
     pub(super) places: Vec<usize>,
     pub(super) column: usize,
+    /// Columns, and the values that let the rule speak.
+    pub(super) only: Vec<(Column, Vec<String>)>,
+    pub(super) lookup: Option<LookupRule>,
     constant: Option<Value>,
     data_type: DataType,
     words: HashMap<String, Value>,
+    /// Words with `*`, the most telling first.
+    forms: Vec<(Vec<String>, Value)>,
     numbers: Vec<(f64, Value)>,
     labels: HashMap<String, Value>,
     rule: FieldRule,
@@ -76,7 +83,11 @@ impl Rule {
         let c = &table.columns[column];
         let list = match &c.references {
             Some(Relation::Codes(list)) => catalog.list(list).cloned(),
-            _ => None,
+            // The key of a reference table can be told by its own labels.
+            _ => match &table.relation {
+                Relation::Codes(list) if column == 0 => catalog.list(list).cloned(),
+                _ => None,
+            },
         };
         let value_of = |v: &toml::Value| -> Result<Value> {
             let value = match v {
@@ -93,14 +104,33 @@ impl Rule {
         };
         let mut words = HashMap::new();
         let mut numbers = vec![];
+        let mut forms = vec![];
         for (word, value) in &rule.words {
             let value = value_of(value)?;
             let word = word.trim().to_lowercase();
+            if word.contains('*') {
+                forms.push((
+                    word.split('*').map(str::to_owned).collect::<Vec<_>>(),
+                    value,
+                ));
+                continue;
+            }
             if let Ok(number) = word.parse::<f64>() {
                 numbers.push((number, value.clone()));
             }
             words.insert(word, value);
         }
+        // A key has no other table to be checked by: with labels, it must be a code of its own list.
+        if let Some(list) = list
+            .as_ref()
+            .filter(|_| rule.labels && c.references.is_none())
+        {
+            let codes = list.codes.iter();
+            words.extend(codes.map(|c| (c.code.to_string().to_lowercase(), c.code.to_value())));
+        }
+        let tells = |form: &[String]| form.iter().map(|p| p.chars().count()).sum::<usize>();
+        forms.sort_by_key(|(form, _)| (std::cmp::Reverse(tells(form)), form.len()));
+        check_rule(catalog, &c.data_type, rule).map_err(|e| e.at("mapping").field(&rule.to))?;
         let labels = match &list {
             Some(list) if rule.labels => labels_of(list),
             None if rule.labels => {
@@ -115,13 +145,28 @@ impl Rule {
             from: rule.from.clone(),
             places: vec![],
             column,
+            only: only_of(&rule.only),
+            lookup: rule.lookup.clone(),
             constant: rule.constant.as_ref().map(value_of).transpose()?,
             data_type: c.data_type.clone(),
             words,
+            forms,
             numbers,
             labels,
             rule: rule.clone(),
         })
+    }
+
+    /// What a value that cannot be read becomes.
+    pub(super) fn unknown_becomes(&self) -> Unknown {
+        self.rule.unknown
+    }
+
+    /// Whether the rule speaks for the row.
+    fn speaks(&self, row: &SourceRow) -> bool {
+        self.only
+            .iter()
+            .all(|(column, wanted)| column.holds_one_of(row, wanted))
     }
 
     /// The first value among the rule's columns that is not blank.
@@ -139,11 +184,15 @@ impl Rule {
         table: &Table,
         row: &SourceRow,
     ) -> Result<Outcome, Refusal> {
+        if !self.speaks(row) {
+            return Ok(Outcome::Value(Value::Null));
+        }
         if let Some(constant) = &self.constant {
             return Ok(Outcome::Value(constant.clone()));
         }
         match self.raw(row) {
             None => Ok(Outcome::Value(Value::Null)),
+            Some(raw) if self.lookup.is_some() => Ok(Outcome::Value(self.key(raw))),
             Some(raw) => self.convert(catalog, table, raw),
         }
     }
@@ -157,6 +206,9 @@ impl Rule {
         mut dropped: impl FnMut(Refusal),
     ) -> Result<Vec<Value>, Refusal> {
         let mut out: Vec<Value> = vec![];
+        if !self.speaks(row) {
+            return Ok(out);
+        }
         let mut take = |outcome: Outcome| match outcome {
             Outcome::Value(Value::Null) => {}
             Outcome::Value(v) if out.contains(&v) => {}
@@ -188,6 +240,18 @@ impl Rule {
         Ok(out)
     }
 
+    /// The key of a look-up as text; the identifier takes its place before anything is written.
+    fn key(&self, raw: &RawValue) -> Value {
+        let mut key = self.rule.prefix.clone().unwrap_or_default();
+        match raw {
+            RawValue::Text(t) => {
+                push_identifier(&mut key, &RawValue::from(&*clean(t, &self.rule.clean)))
+            }
+            other => push_identifier(&mut key, other),
+        }
+        Value::Text(key)
+    }
+
     fn convert(
         &self,
         catalog: &Catalog,
@@ -204,12 +268,13 @@ impl Rule {
             return Ok(Outcome::Value(Value::Null));
         }
         let mut unknown = None;
-        if !self.words.is_empty() || !self.labels.is_empty() {
+        if !self.words.is_empty() || !self.forms.is_empty() || !self.labels.is_empty() {
             if let Some(known) = self.word(&text) {
                 return Ok(Outcome::Value(known.clone()));
             }
             unknown = Some("not a word of the mapping");
             if self.words.is_empty()
+                && self.forms.is_empty()
                 && let Ok(code) = check(Value::Text(text.clone().into_owned()))
             {
                 return Ok(Outcome::Value(code));
@@ -256,6 +321,12 @@ impl Rule {
                 return Some(value);
             }
         }
+        if !self.forms.is_empty() {
+            let text = text.to_lowercase();
+            if let Some((_, value)) = self.forms.iter().find(|(form, _)| has_form(&text, form)) {
+                return Some(value);
+            }
+        }
         if self.labels.is_empty() {
             return None;
         }
@@ -265,6 +336,14 @@ impl Rule {
     /// The raw value as the column's type would like it, before the check.
     fn read(&self, raw: &RawValue, text: &str) -> Result<Value, String> {
         let rule = &self.rule;
+        if let Some(prefix) = &rule.prefix {
+            let mut out = prefix.clone();
+            match raw {
+                RawValue::Text(_) => out.push_str(text),
+                other => push_identifier(&mut out, other),
+            }
+            return Ok(Value::Text(out));
+        }
         let is_number = matches!(
             self.data_type,
             DataType::Integer | DataType::Double | DataType::Numeric
@@ -353,6 +432,54 @@ impl Rule {
     }
 }
 
+/// Columns and the values that are wanted of them, trimmed and in lower case.
+pub(super) fn only_of(only: &BTreeMap<String, Vec<String>>) -> Vec<(Column, Vec<String>)> {
+    let lower = |values: &Vec<String>| values.iter().map(|v| v.trim().to_lowercase()).collect();
+    only.iter()
+        .map(|(column, values)| (Column::new(column), lower(values)))
+        .collect()
+}
+
+/// Options that only some columns can have.
+fn check_rule(catalog: &Catalog, data_type: &DataType, rule: &FieldRule) -> Result<()> {
+    if rule.prefix.is_some() && rule.lookup.is_none() && !matches!(data_type, DataType::Text(_)) {
+        return Err(Error::invalid("only a text can have a prefix").value(data_type));
+    }
+    if let Some(lookup) = &rule.lookup {
+        if *data_type != DataType::Uuid {
+            return Err(Error::invalid("only an identifier can be looked up")
+                .value(data_type)
+                .expected("an attribute of type uuid"));
+        }
+        let ft = catalog.feature_type(&lookup.feature_type)?;
+        if !ft.has_feature_source() {
+            return Err(
+                Error::invalid("the type does not record where its features come from")
+                    .value(&lookup.feature_type)
+                    .hint("look the identifier up in a type with `sources` in its manifest"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether the text begins with the first piece, ends with the last, and holds the others between them in order.
+fn has_form(text: &str, pieces: &[String]) -> bool {
+    let [first, middle @ .., last] = pieces else {
+        return false;
+    };
+    let Some(mut rest) = text.strip_prefix(first.as_str()) else {
+        return false;
+    };
+    for piece in middle {
+        match rest.find(piece.as_str()) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last.as_str())
+}
+
 /// Folded labels to codes: whole, and without a bracket at the end. A label of two codes is none.
 fn labels_of(list: &CodeList) -> HashMap<String, Value> {
     let mut found: HashMap<String, Option<Value>> = HashMap::new();
@@ -396,4 +523,26 @@ fn labels_of(list: &CodeList) -> HashMap<String, Value> {
         .into_iter()
         .filter_map(|(label, value)| Some((label, value?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (form, text, expected) in [
+            ("h*", "hr", true),
+            ("h*", "rh", false),
+            ("*h*", "rhs", true),
+            ("*h", "rh", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b", "ab", true),
+            ("a*a", "a", false),
+            ("*", "", true),
+        ] {
+            let pieces: Vec<String> = form.split('*').map(str::to_owned).collect();
+            assert_eq!(has_form(text, &pieces), expected, "{form} {text}");
+        }
+    }
 }

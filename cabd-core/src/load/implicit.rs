@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::mapper::{Goal, position};
 use super::mapping::{FieldRule, Mapping, PointRule};
 use super::target::{Target, frames};
-use crate::catalog::{Catalog, GEOMETRY, Origin};
+use crate::catalog::{Catalog, GEOMETRY, Origin, Relation};
 use crate::error::Result;
 use crate::geometry::SRID;
 
@@ -24,7 +24,7 @@ pub(super) fn nothing(catalog: &Catalog, goal: &Goal) -> Result<Target> {
     match goal {
         Goal::Type(id) => Target::of_type(catalog, id, &Mapping::default()),
         Goal::Table(id) => {
-            let key = catalog.list(id).map_or("code", |l| l.key.as_str());
+            let key = catalog.list(id).map_or("id", |l| l.key.as_str());
             Target::of_table(catalog, id, &of_columns([(key, key)]))
         }
     }
@@ -50,9 +50,11 @@ pub(super) fn mapping(catalog: &Catalog, goal: &Goal, columns: &[Arc<str>]) -> R
             let columns = target.main.table.columns.iter().enumerate();
             let plain = columns.filter(|(i, _)| Some(*i) != target.main.table.geometry_input);
             let key = &target.main.table.columns[0].name;
+            let by_name = target.main.relation == Relation::DataSource && found("name").is_some();
             of_columns(plain.filter_map(|(_, c)| {
                 // The key is looked for even where it is missing, so that the rows are refused and not the file.
-                let from = found(&c.name).or((c.name == *key).then_some(key.as_str()))?;
+                let from =
+                    found(&c.name).or((c.name == *key && !by_name).then_some(key.as_str()))?;
                 Some((c.name.as_str(), from))
             }))
         }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::convert::{Outcome, Refusal, Rule};
+use super::convert::{Outcome, Refusal, Rule, only_of};
 use super::crs::{Crs, Transformer};
 use super::implicit;
-use super::mapping::{IdRule, Mapping};
+use super::mapping::{IdRule, Mapping, Otherwise};
+use super::matching::Match;
 use super::place::{Column, Place, of_class, places};
 use super::report::{NoteKind, Notes};
 use super::target::{TableRules, Target};
@@ -32,6 +33,8 @@ pub(super) struct MappedRow {
     pub(super) main: Vec<Value>,
     pub(super) parts: Vec<Vec<Value>>,
     pub(super) links: Vec<Vec<Value>>,
+    /// What the mapping's name columns say.
+    pub(super) names: Vec<String>,
 }
 
 /// What became of a row.
@@ -64,6 +67,8 @@ pub(super) struct Mapper {
     id: Option<Vec<Column>>,
     source_column: Option<Column>,
     source_id: Vec<Column>,
+    /// Columns that name the feature.
+    names: Vec<Column>,
     by_name: HashMap<String, usize>,
     columns: Arc<[Arc<str>]>,
 }
@@ -114,6 +119,7 @@ impl Mapper {
             id: None,
             source_column: None,
             source_id: vec![],
+            names: vec![],
             by_name: HashMap::new(),
             columns: Arc::new([]),
         };
@@ -134,12 +140,9 @@ impl Mapper {
             Some(rule) => self.places.extend(places(rule)?),
             None => self.places.push(Place::File(crs)),
         }
-        let lower = |values: &Vec<String>| values.iter().map(|v| v.trim().to_lowercase()).collect();
-        self.only = m
-            .only
-            .iter()
-            .map(|(c, v)| (Column::new(c), lower(v)))
-            .collect();
+        self.only = only_of(&m.only);
+        let names = m.match_rule.iter().flat_map(|r| &r.names);
+        self.names = names.map(|c| Column::new(c)).collect();
         self.id = self
             .target
             .id
@@ -153,6 +156,27 @@ impl Mapper {
 
     pub(super) fn mapping(&self) -> &Mapping {
         &self.mapping
+    }
+
+    /// Whether the rule can work with the mapping.
+    pub(super) fn check_match(&self, rule: Match) -> Result<()> {
+        let by_name = matches!(rule, Match::NearName(_)) && self.target.feature_type.is_some();
+        if by_name && !self.implicit && self.names.is_empty() && self.target.named.is_empty() {
+            return Err(Error::invalid(
+                "nothing in the mapping names a feature, so names cannot be compared",
+            )
+            .at("mapping")
+            .field("match")
+            .value(rule)
+            .hint("map a name, or list the columns that hold one under [match] as `names`"));
+        }
+        Ok(())
+    }
+
+    /// What a row that finds no feature becomes.
+    pub(super) fn otherwise(&self) -> Otherwise {
+        let rule = self.mapping.match_rule.as_ref();
+        rule.map_or(Otherwise::New, |r| r.otherwise)
     }
 
     /// The one data source of every row, if there is only one.
@@ -227,12 +251,16 @@ impl Mapper {
         let find = |name: &str| position(columns, name);
         for rule in self.target.rules_mut() {
             rule.places = rule.from.iter().filter_map(|name| find(name)).collect();
+            for (column, _) in &mut rule.only {
+                column.place = find(&column.name);
+            }
         }
         let places = self.places.iter_mut().flat_map(Place::columns_mut);
         let only = self.only.iter_mut().map(|(c, _)| c);
         let id = self.id.iter_mut().flatten();
         let source = self.source_column.iter_mut().chain(&mut self.source_id);
-        for column in places.chain(only).chain(id).chain(source) {
+        let names = self.names.iter_mut();
+        for column in places.chain(only).chain(id).chain(source).chain(names) {
             column.place = find(&column.name);
         }
         Ok(())
@@ -260,11 +288,13 @@ impl Mapper {
             .iter()
             .flatten()
             .chain(&self.source_column)
-            .chain(&self.source_id);
+            .chain(&self.source_id)
+            .chain(&self.names);
         used.extend(columns.map(|c| c.name.clone()));
         let mut missing: BTreeMap<String, String> = BTreeMap::new();
         for rule in self.target.rules_mut() {
             used.extend(rule.from.iter().cloned());
+            used.extend(rule.only.iter().map(|(c, _)| c.name.clone()));
             if rule.places.is_empty() && !rule.from.is_empty() {
                 missing.insert(rule.from.join(", "), rule.to.clone());
             }
@@ -296,11 +326,12 @@ impl Mapper {
                 fault.reason.clone(),
             ));
         }
-        for (column, wanted) in &self.only {
-            let raw = row.cell(column.place.unwrap_or(usize::MAX)).to_string();
-            if !wanted.contains(&raw.trim().to_lowercase()) {
-                return Mapped::Skipped;
-            }
+        if self
+            .only
+            .iter()
+            .any(|(column, wanted)| !column.holds_one_of(row, wanted))
+        {
+            return Mapped::Skipped;
         }
         match self.read(input, row, notes, place) {
             Ok(mapped) => Mapped::Row(mapped),
@@ -343,6 +374,8 @@ impl Mapper {
             }
             links.push(codes);
         }
+        let names = self.names.iter().map(|c| c.of(row));
+        let names = names.filter(|raw| !raw.is_blank()).map(ToString::to_string);
         Ok(MappedRow {
             input,
             line: row.line,
@@ -353,6 +386,7 @@ impl Mapper {
             main,
             parts,
             links,
+            names: names.collect(),
         })
     }
 
@@ -506,7 +540,7 @@ pub(super) fn position(columns: &[Arc<str>], name: &str) -> Option<usize> {
 }
 
 /// The text of an identifier; a whole number written as a float loses its `.0`.
-fn push_identifier(out: &mut String, raw: &RawValue) {
+pub(super) fn push_identifier(out: &mut String, raw: &RawValue) {
     match raw {
         RawValue::Text(text) => {
             let text = text.trim();

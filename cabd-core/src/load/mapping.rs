@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::matching::Match;
 use crate::error::{Error, Result};
 
 /// A mapping as its TOML file declares it.
@@ -50,6 +51,9 @@ pub struct Mapping {
     /// Where the point comes from; the file's own geometry where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<PointRule>,
+    /// How rows find features that are there, where the load does not say it.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub match_rule: Option<MatchRule>,
     /// Only rows whose column holds one of the values (trimmed, any case) are read; others are skipped and counted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub only: BTreeMap<String, Vec<String>>,
@@ -106,9 +110,50 @@ pub struct SourceRule {
     /// Version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_number: Option<String>,
-    /// Full name, organisation, coverage and so on, for the data source's comments.
+    /// Category, such as `illustrative`, `provincial` or `research`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Full name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
+    /// Who publishes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// Which part of the world it covers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<String>,
+    /// Where the file comes from and what to know about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comments: Option<String>,
+}
+
+/// How rows find features that are there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchRule {
+    /// The rule, as `--match` takes it; the option, where given, counts before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Match>,
+    /// Columns that name the feature, for a match by name. Where empty, the row's names are those mapped attributes that name
+    /// filters look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// What a row that finds no feature becomes.
+    #[serde(default)]
+    pub otherwise: Otherwise,
+}
+
+/// What a row that finds no feature becomes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Otherwise {
+    /// A new feature.
+    #[default]
+    New,
+    /// Nothing: it is counted as skipped.
+    Skip,
+    /// A rejected row.
+    Reject,
 }
 
 /// How several identifier columns make one identifier.
@@ -158,7 +203,11 @@ pub struct FieldRule {
     /// A constant instead of a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<toml::Value>,
-    /// Words to values, any case, trimmed.
+    /// The rule speaks only for rows whose column holds one of the values (trimmed, any case); for others there is no value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub only: BTreeMap<String, Vec<String>>,
+    /// Words to values, any case, trimmed. A word with `*` stands for every text of that form; of several that fit, the one
+    /// with the most other characters counts, then the one with the fewest `*`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub words: BTreeMap<String, toml::Value>,
     /// Whether the code list's own labels (either language, names folded) are read as codes.
@@ -185,12 +234,31 @@ pub struct FieldRule {
     /// Text clean-up, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clean: Vec<Clean>,
+    /// Put before a text that is not blank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The value is a key of another data source; the feature's identifier is looked up by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookup: Option<LookupRule>,
     /// Separator of array elements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
     /// For a link: the flags of its rows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<String, bool>,
+}
+
+/// Where an identifier is looked up by the key that a data source has for a feature.
+///
+/// A key that no feature has is treated as the field's `unknown` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LookupRule {
+    /// Feature type.
+    #[serde(rename = "type")]
+    pub feature_type: String,
+    /// Name of the data source.
+    pub source: String,
 }
 
 /// What an unreadable value becomes.

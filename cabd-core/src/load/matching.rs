@@ -6,8 +6,13 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::str::FromStr;
 
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+
 use super::convert::Refusal;
 use super::mapper::{MappedRow, Mapper};
+use super::mapping::Otherwise;
+use super::names::{Agreement, Names};
 use super::sources::{DataSource, find_or_make};
 use crate::catalog::{ID, Relation};
 use crate::error::{Error, Result};
@@ -25,10 +30,12 @@ use crate::value::Value;
 /// use cabd_core::load::Match;
 /// assert_eq!("near:50".parse::<Match>()?, Match::Near(50.0));
 /// assert_eq!("source".parse::<Match>()?, Match::Source);
+/// assert_eq!("near:500,name".parse::<Match>()?, Match::NearName(500.0));
 /// assert!("near:far".parse::<Match>().is_err());
 /// # Ok::<(), cabd_core::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Match {
     /// By the data source and its own identifier; else the row is a new feature.
     #[default]
@@ -37,6 +44,27 @@ pub enum Match {
     CabdId,
     /// As [`Match::Source`]; else the nearest feature within so many metres; else the row is a new feature.
     Near(f64),
+    /// As [`Match::Source`]; else, of the features within so many metres, the nearest that has the same name, then the nearest
+    /// whose name holds the row's or is held by it; else the row is a new feature.
+    ///
+    /// Names are compared by their words, accents and case ignored, without the words that only say what a structure is
+    /// (dam, barrage, generating station, centrale); what stands in brackets is a name of its own. Where both
+    /// names have numbers, the numbers must be the same.
+    NearName(f64),
+}
+
+impl TryFrom<String> for Match {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Match> for String {
+    fn from(rule: Match) -> Self {
+        rule.to_string()
+    }
 }
 
 impl fmt::Display for Match {
@@ -45,6 +73,7 @@ impl fmt::Display for Match {
             Self::Source => f.write_str("source"),
             Self::CabdId => f.write_str("cabd_id"),
             Self::Near(metres) => write!(f, "near:{metres}"),
+            Self::NearName(metres) => write!(f, "near:{metres},name"),
         }
     }
 }
@@ -53,20 +82,26 @@ impl FromStr for Match {
     type Err = Error;
 
     fn from_str(s: &str) -> Result<Self> {
+        let near = |text: &str| {
+            let metres = text.parse().ok();
+            metres.filter(|m: &f64| m.is_finite() && *m > 0.0)
+        };
         match s {
             "source" => Some(Self::Source),
             "cabd_id" => Some(Self::CabdId),
             other => other
                 .strip_prefix("near:")
-                .and_then(|m| m.parse().ok())
-                .filter(|m: &f64| m.is_finite() && *m > 0.0)
-                .map(Self::Near),
+                .and_then(|rest| match rest.split_once(',') {
+                    None => near(rest).map(Self::Near),
+                    Some((metres, "name")) => near(metres).map(Self::NearName),
+                    Some(_) => None,
+                }),
         }
         .ok_or_else(|| {
             Error::invalid("unknown rule")
                 .field("match")
                 .value(s)
-                .expected("source, cabd_id or near:METRES, for example near:50")
+                .expected("source, cabd_id, near:METRES or near:METRES,name, for example near:50")
         })
     }
 }
@@ -116,7 +151,7 @@ impl Place {
 }
 
 pub(super) struct Matcher<'a> {
-    store: &'a dyn Store,
+    pub(super) store: &'a dyn Store,
     rule: Match,
     sources: Vec<DataSource>,
     /// What makes the sources that are new, until a row needs them.
@@ -127,6 +162,8 @@ pub(super) struct Matcher<'a> {
     hasher: RandomState,
     /// Features that a row of this load was matched to, hashed, and where it was.
     taken: HashMap<u64, Place>,
+    /// Rows that found no feature and make none.
+    pub(super) skipped: u64,
 }
 
 impl<'a> Matcher<'a> {
@@ -139,6 +176,7 @@ impl<'a> Matcher<'a> {
             seen: HashMap::new(),
             hasher: RandomState::default(),
             taken: HashMap::new(),
+            skipped: 0,
         }
     }
 
@@ -217,19 +255,23 @@ impl<'a> Matcher<'a> {
             let mut hit = found[i];
             if hit.is_none()
                 && row.id.is_none()
-                && let Match::Near(within_m) = self.rule
                 && let Some((longitude, latitude)) =
                     row.geometry.as_ref().and_then(|g| g.as_point())
             {
-                let near = Near {
+                let near = |within_m| Near {
                     longitude,
                     latitude,
                     within_m: Some(within_m),
                 };
-                hit = self
-                    .nearest(relation, near)
-                    .await?
-                    .map(|id| (id, How::Near));
+                let id = match self.rule {
+                    Match::Near(within_m) => self.nearest(relation, near(within_m)).await?,
+                    Match::NearName(within_m) => {
+                        let names = names_of(mapper, &row);
+                        self.nearest_named(relation, near(within_m), &names).await?
+                    }
+                    Match::Source | Match::CabdId => None,
+                };
+                hit = id.map(|id| (id, How::Near));
             }
             match hit {
                 Some((id, how)) => {
@@ -257,10 +299,21 @@ impl<'a> Matcher<'a> {
                         refuse(&columns, String::new(), "the row has no place".to_owned());
                     }
                 },
-                None => {
-                    let id = row.id.unwrap_or_else(id::new_id);
-                    out.push((row, id, How::New));
-                }
+                None => match mapper.otherwise() {
+                    Otherwise::New => {
+                        let id = row.id.unwrap_or_else(id::new_id);
+                        out.push((row, id, How::New));
+                    }
+                    Otherwise::Skip => self.skipped += 1,
+                    Otherwise::Reject => {
+                        let why = match self.rule {
+                            Match::NearName(m) => format!("no feature within {m} m has this name"),
+                            Match::Near(m) => format!("there is no feature within {m} m"),
+                            Match::Source | Match::CabdId => "there is no such feature".to_owned(),
+                        };
+                        refuse("match", row.names.join(", "), why);
+                    }
+                },
             }
         }
         Ok(out)
@@ -390,6 +443,53 @@ impl<'a> Matcher<'a> {
         Ok(first.and_then(|b| b.value(0, ID).as_uuid()))
     }
 
+    /// Of the features in reach, nearest first: the first of the same name, else the first whose name holds the other.
+    async fn nearest_named(
+        &self,
+        relation: &Relation,
+        near: Near,
+        names: &Names,
+    ) -> Result<Option<Uuid>> {
+        let Relation::Feature(feature_type) = relation else {
+            return Ok(None);
+        };
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let ft = self
+            .store
+            .catalog()
+            .await?
+            .feature_type(feature_type)?
+            .clone();
+        let named = ft.attributes.iter().filter(|a| a.name_search);
+        let named: Vec<&str> = named.map(|a| a.id.as_str()).collect();
+        let mut query = FeatureQuery::of(&**feature_type);
+        query.near = Some(near);
+        let select = std::iter::once(ID).chain(named.iter().copied());
+        query.select = Selection::Attributes(select.map(str::to_owned).collect());
+        query.geometry = false;
+        let mut batches = self.store.features(&query).await?.batches;
+        let mut holds = None;
+        while let Some(batch) = batches.try_next().await? {
+            for row in 0..batch.rows() {
+                let mut theirs = Names::default();
+                for name in &named {
+                    if let Some(text) = batch.value(row, name).as_str() {
+                        theirs.add(text);
+                    }
+                }
+                let id = batch.value(row, ID).as_uuid();
+                match names.agree(&theirs) {
+                    Some(Agreement::Same) => return Ok(id),
+                    Some(Agreement::Holds) if holds.is_none() => holds = id,
+                    _ => {}
+                }
+            }
+        }
+        Ok(holds)
+    }
+
     /// Reads what the store holds of the features found.
     pub(super) async fn existing(
         &self,
@@ -481,6 +581,19 @@ impl<'a> Matcher<'a> {
         }
         Ok(out)
     }
+}
+
+/// What the row calls its feature.
+fn names_of(mapper: &Mapper, row: &MappedRow) -> Names {
+    let mut out = Names::default();
+    if row.names.is_empty() {
+        let mapped = mapper.target.named.iter().map(|at| &row.main[*at]);
+        mapped
+            .filter_map(Value::as_str)
+            .for_each(|text| out.add(text));
+    }
+    row.names.iter().for_each(|text| out.add(text));
+    out
 }
 
 fn by_key(records: Vec<Record>, key: &str) -> HashMap<Uuid, Record> {

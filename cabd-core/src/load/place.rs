@@ -38,7 +38,12 @@ impl Column {
         }
     }
 
-    fn of<'a>(&self, row: &'a SourceRow) -> &'a RawValue {
+    /// Whether the row's value, trimmed and in lower case, is one of `wanted`.
+    pub(super) fn holds_one_of(&self, row: &SourceRow, wanted: &[String]) -> bool {
+        wanted.contains(&self.of(row).to_string().trim().to_lowercase())
+    }
+
+    pub(super) fn of<'a>(&self, row: &'a SourceRow) -> &'a RawValue {
         row.cell(self.place.unwrap_or(usize::MAX))
     }
 }

@@ -12,11 +12,13 @@ use futures::{StreamExt, join};
 
 use super::convert::Refusal;
 use super::feed::{self, Chunk, Input};
+use super::lookup;
 use super::mapper::{Goal, Mapped, MappedRow, Mapper};
 use super::mapping::{Encoding, Mapping};
 use super::matching::{Existing, How, Match, Matcher, Refused};
 use super::operations::{Hit, Maker};
 use super::report::{LoadReport, NoteKind, Notes, RejectSink, Rejected, Touched};
+use super::sources;
 use crate::error::{Error, Result};
 use crate::feature::{Action, Applied, ChangeHead, ChangeKind, Operation};
 use crate::format::{Format, MAX_RECORD_BYTES, TextEncoding};
@@ -54,8 +56,8 @@ pub struct LoadOptions {
     /// Attribute that tells how new a row is, instead of the mapping's [`SourceRule::keep_newer`](super::SourceRule::keep_newer);
     /// a data source must be named.
     pub keep_newer: Option<String>,
-    /// How rows find their features.
-    pub match_rule: Match,
+    /// How rows find their features; the mapping's own rule where absent, else [`Match::Source`].
+    pub match_rule: Option<Match>,
     /// Check and count everything, then leave the store as it was.
     pub dry_run: bool,
     /// Who loads.
@@ -78,7 +80,7 @@ impl Default for LoadOptions {
             mapping: None,
             source_name: None,
             keep_newer: None,
-            match_rule: Match::Source,
+            match_rule: None,
             dry_run: false,
             author: None,
             reason: None,
@@ -180,11 +182,14 @@ pub async fn load(
         Encoding::Utf8 => TextEncoding::Utf8,
         Encoding::Latin1 => TextEncoding::Latin1,
     };
+    let declared = mapper.mapping().match_rule.as_ref().and_then(|m| m.rule);
+    let match_rule = options.match_rule.or(declared).unwrap_or_default();
+    mapper.check_match(match_rule)?;
     let names = inputs.iter().map(|i| i.name.clone()).collect();
     let sizes = inputs.iter().map(|i| i.size).collect();
     let formats = inputs.iter().map(|i| i.format().ok()).collect();
     let mut work = Work {
-        matcher: Matcher::new(store, options.match_rule),
+        matcher: Matcher::new(store, match_rule),
         mapper,
         maker: Maker::default(),
         notes: Notes::default(),
@@ -284,10 +289,11 @@ impl Work<'_> {
             let (input, bytes) = (chunk.input, chunk.bytes);
             let mut refused = vec![];
             let rows = self.map(chunk, &mut refused);
+            let rows = self.looked_up(rows, &mut refused).await?;
             if self.mapper.target.feature_type.is_some() {
                 self.features(rows, &mut refused, &mut out).await?;
             } else {
-                self.table_rows(rows, &mut refused, &mut out);
+                self.table_rows(rows, &mut refused, &mut out).await?;
             }
             refused.sort_by_key(|(input, line, _)| (*input, *line));
             for why in refused {
@@ -373,6 +379,22 @@ impl Work<'_> {
         out
     }
 
+    async fn looked_up(
+        &mut self,
+        rows: Vec<MappedRow>,
+        refused: &mut Vec<Refused>,
+    ) -> Result<Vec<MappedRow>> {
+        let (notes, names) = (&mut self.notes, &self.names);
+        let mut dropped = |input: usize, line: u64, why: Refusal| {
+            notes.add(NoteKind::DroppedValue, &why.field, || {
+                let place = format!("{}:{line}", names[input]);
+                (format!("{:?}: {}", why.value, why.reason), place)
+            });
+        };
+        let (store, target) = (self.matcher.store, &self.mapper.target);
+        lookup::resolve(store, target, rows, refused, &mut dropped).await
+    }
+
     fn place(&self, input: usize, line: u64) -> Arc<str> {
         format!("{}:{line}", self.names[input]).into()
     }
@@ -388,6 +410,7 @@ impl Work<'_> {
             .matcher
             .find(&self.mapper, rows, &self.names, refused)
             .await?;
+        self.report.skipped += std::mem::take(&mut self.matcher.skipped);
         let existing = self.matcher.existing(&self.mapper, &found).await?;
         for (row, id, how) in found {
             if how == How::New
@@ -478,16 +501,21 @@ impl Work<'_> {
         None
     }
 
-    fn table_rows(
+    async fn table_rows(
         &mut self,
-        rows: Vec<MappedRow>,
+        mut rows: Vec<MappedRow>,
         refused: &mut Vec<Refused>,
         out: &mut Vec<Operation>,
-    ) {
+    ) -> Result<()> {
+        let target = &self.mapper.target;
+        let own_key = target.main.rules.iter().position(|r| r.column == 0);
+        let key_at = if target.id_by_name { Some(0) } else { own_key };
+        if target.id_by_name {
+            sources::identify(self.matcher.store, target, &mut rows).await?;
+        }
         for row in rows {
             let main = &self.mapper.target.main;
-            let key = main.rules.iter().position(|r| r.column == 0);
-            let key = key.map(|at| &row.main[at]).filter(|k| !k.is_null());
+            let key = key_at.map(|at| &row.main[at]).filter(|k| !k.is_null());
             let name = main.table.columns[0].name.clone();
             let why = match key {
                 None => Some(("".to_owned(), "the row has no key".to_owned())),
@@ -521,6 +549,7 @@ impl Work<'_> {
             operation.place = Some(self.place(row.input, row.line));
             out.push(operation);
         }
+        Ok(())
     }
 
     fn finish(self, applied: Applied) -> Result<LoadReport> {

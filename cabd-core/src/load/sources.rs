@@ -1,6 +1,11 @@
 //! The data sources of a load: found by name, or made.
 
+use std::collections::HashMap;
+
+use super::convert::Rule;
+use super::mapper::MappedRow;
 use super::mapping::{Mapping, SourceRule};
+use super::target::Target;
 use crate::catalog::Relation;
 use crate::error::Result;
 use crate::feature::{Action, Operation};
@@ -66,7 +71,44 @@ pub(super) async fn find_or_make(
             rule.source_type.as_deref().unwrap_or("spatial"),
         )
         .set("comments", text(&rule.comments))
+        .set("data_source_category", text(&rule.category))
+        .set("full_name", text(&rule.full_name))
+        .set("organization_name", text(&rule.organization))
+        .set("geographic_coverage", text(&rule.coverage))
         .set("licence", text(&mapping.licence))
         .set("attribution", text(&mapping.attribution));
     Ok((DataSource { id, is_new: true }, Some(operation)))
+}
+
+/// Puts the identifier before the values of each row of the table of data sources: that of the data source of the same name,
+/// or the one that a load would make. A row without a name gets none.
+pub(super) async fn identify(
+    store: &dyn Store,
+    target: &Target,
+    rows: &mut [MappedRow],
+) -> Result<()> {
+    let main = &target.main;
+    let named = |r: &Rule| main.table.columns[r.column].name == "name";
+    let Some(at) = main.rules.iter().position(named) else {
+        return Ok(());
+    };
+    let names = rows.iter().map(|r| r.main[at].clone());
+    let names: Vec<Value> = names.filter(|n| !n.is_null()).collect();
+    let query = RecordQuery::of(Relation::DataSource)
+        .only(&["id", "name"])
+        .with("name", names);
+    let mut known: HashMap<String, Uuid> = HashMap::new();
+    for record in store.all_records(&query).await? {
+        if let (Some(name), Some(id)) = (record.get("name").as_str(), record.get("id").as_uuid()) {
+            known.insert(name.to_owned(), id);
+        }
+    }
+    for row in rows {
+        let id = row.main[at].as_str().map(|name| {
+            let id = known.get(name).copied();
+            Value::Uuid(id.unwrap_or_else(|| source_id(name)))
+        });
+        row.main.insert(0, id.unwrap_or_default());
+    }
+    Ok(())
 }

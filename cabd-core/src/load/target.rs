@@ -55,6 +55,10 @@ pub(super) struct Target {
     /// Names of a feature source row.
     pub(super) feature_source_fields: Fields,
     pub(super) kind: Option<GeometryKind>,
+    /// Rules of the main table whose values name filters look at.
+    pub(super) named: Vec<usize>,
+    /// For the data sources: whether the identifier follows from the name, since no column gives it.
+    pub(super) id_by_name: bool,
 }
 
 impl Target {
@@ -74,7 +78,7 @@ impl Target {
         let mut parts: Vec<PartRules> = vec![];
         let mut links: Vec<LinkRules> = vec![];
         let (mut id, mut wkt) = (None, vec![]);
-        let mut tracked = vec![];
+        let (mut tracked, mut named) = (vec![], vec![]);
         for rule in &mapping.fields {
             if rule.to == GEOMETRY {
                 wkt.extend(rule.from.iter().cloned());
@@ -92,6 +96,9 @@ impl Target {
                 Origin::Column { part: None, column } => {
                     once(&main, rule)?;
                     main.push(made(catalog, &table, column, rule)?);
+                    if attribute.name_search {
+                        named.push(main.len() - 1);
+                    }
                     track(&mut tracked, attribute, None, main.len() - 1);
                 }
                 Origin::Column {
@@ -168,19 +175,14 @@ impl Target {
             feature_source_fields: [ID, "datasource_id", "datasource_feature_id"]
                 .map(str::to_owned)
                 .into(),
+            named,
+            id_by_name: false,
         })
     }
 
     /// The target of a reference table's mapping; `id` is `schema.table`.
     pub(super) fn of_table(catalog: &Catalog, id: &str, mapping: &Mapping) -> Result<Self> {
-        let list = catalog.list(id).ok_or_else(|| {
-            let known: Vec<&str> = catalog.lists().map(|l| l.id.as_str()).collect();
-            Error::not_found(format!("the reference table {id:?} is not known"))
-                .field("table")
-                .value(id)
-                .hint(format!("known tables: {}", known.join(", ")))
-        })?;
-        let relation = Relation::Codes(list.id.as_str().into());
+        let relation = reference(catalog, id)?;
         let table = catalog.table(&relation)?.clone();
         let mut rules: Vec<Rule> = vec![];
         let mut wkt = vec![];
@@ -192,15 +194,21 @@ impl Target {
             once(&rules, rule)?;
             rules.push(made(catalog, &table, &rule.to, rule)?);
         }
-        if !rules.iter().any(|r| r.column == 0) {
+        let has_key = rules.iter().any(|r| r.column == 0);
+        let id_by_name = !has_key
+            && relation == Relation::DataSource
+            && rules.iter().any(|r| table.columns[r.column].name == "name");
+        if !has_key && !id_by_name {
             return Err(Error::invalid("no column of the file gives the key")
                 .field(&table.columns[0].name)
                 .at("mapping"));
         }
         let kind = spatial_kind(&table);
-        let fields = rules
-            .iter()
-            .map(|r| table.columns[r.column].name.clone())
+        let key = id_by_name.then(|| table.columns[0].name.clone());
+        let own = rules.iter().map(|r| table.columns[r.column].name.clone());
+        let fields = key
+            .into_iter()
+            .chain(own)
             .chain(kind.map(|_| GEOMETRY.to_owned()))
             .collect();
         Ok(Self {
@@ -219,6 +227,8 @@ impl Target {
             tracked: vec![],
             source_fields: Arc::new([]),
             feature_source_fields: Arc::new([]),
+            named: vec![],
+            id_by_name,
         })
     }
 
@@ -227,6 +237,28 @@ impl Target {
         let parts = self.parts.iter_mut().flat_map(|p| p.rules.rules.iter_mut());
         let links = self.links.iter_mut().flat_map(|l| l.rules.rules.iter_mut());
         self.main.rules.iter_mut().chain(parts).chain(links)
+    }
+}
+
+/// The data sources, or the code list or reference table of that name.
+fn reference(catalog: &Catalog, id: &str) -> Result<Relation> {
+    if catalog.table(&Relation::DataSource)?.qualified() == id {
+        return Ok(Relation::DataSource);
+    }
+    match catalog.list(id) {
+        Some(list) => Ok(Relation::Codes(list.id.as_str().into())),
+        None => {
+            let known: Vec<&str> = catalog.lists().map(|l| l.id.as_str()).collect();
+            Err(
+                Error::not_found(format!("the reference table {id:?} is not known"))
+                    .field("table")
+                    .value(id)
+                    .hint(format!(
+                        "known tables: cabd.data_source, {}",
+                        known.join(", ")
+                    )),
+            )
+        }
     }
 }
 

@@ -307,7 +307,7 @@ fn a_near_feature_of_another_source_is_completed_and_found_again() {
             .unwrap();
         let id = value(&store, "Mill", "cabd_id").await.as_uuid().unwrap();
         let mut other = of(&DAMS.replace("Dams of Anywhere", "Other"));
-        other.match_rule = Match::Near(50.0);
+        other.match_rule = Some(Match::Near(50.0));
         let second = "id,name,lon,lat,height_ft,size,remark\n\
             a,Mill Dam,-75.5001,45.4,8,Small,\n\
             b,Mill again,-75.5,45.4,8,Small,\n\
@@ -360,7 +360,7 @@ fn a_row_with_a_cabd_id_is_that_feature() {
         assert_eq!(notes, ["nonsense", "size_class"], "a label is not stored");
         let csv = format!("cabd_id,height_m\n{a},3.5\n");
         let mut by_id = plain("dams");
-        by_id.match_rule = Match::CabdId;
+        by_id.match_rule = Some(Match::CabdId);
         let (report, _) = loaded(&store, vec![text("d.csv", csv)], by_id.clone())
             .await
             .unwrap();

@@ -70,7 +70,7 @@ fn an_export_of_every_type_loaded_again_changes_nothing_snapped_places_included(
         for ft in &types {
             for format in Format::ALL {
                 let mut options = plain(ft.id());
-                options.match_rule = Match::CabdId;
+                options.match_rule = Some(Match::CabdId);
                 let file = exported(&store, ft.id(), format).await;
                 let (report, rejected) = loaded(&store, vec![file], options).await.unwrap();
                 let what = format!("{} {format}: {report:#?} {rejected:?}", ft.id());

@@ -2,11 +2,15 @@
 #![cfg(all(feature = "conformance", feature = "synth"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod catalogue_lists;
+mod catalogue_texts;
 mod faults;
 mod format;
 mod load;
 mod load_again;
+mod load_mappings;
 mod load_real;
+mod load_rules;
 mod memory;
 mod random;
 mod shipped;
