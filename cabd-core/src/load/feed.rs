@@ -14,9 +14,9 @@ use crate::format::{
 };
 
 /// Rows in a chunk, at most.
-const CHUNK_ROWS: usize = 1000;
+const CHUNK_ROWS: usize = 500;
 /// Weight of a chunk in bytes, about: rows with large geometries come in smaller chunks.
-const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// A file to load.
 pub struct Input {

@@ -156,12 +156,10 @@ pub(super) struct Matcher<'a> {
     sources: Vec<DataSource>,
     /// What makes the sources that are new, until a row needs them.
     made: HashMap<usize, Operation>,
-    /// Identifiers of this load, hashed to 64 bits, and where they were. Among a million rows two different ones share a
+    /// Identifiers of this load and features that its rows were matched to, hashed to 64 bits, and where they were. Among a million rows two different ones share a
     /// hash with a chance of 3 in 100 million; the later row is then rejected, never silently lost.
     seen: HashMap<u64, Place>,
     hasher: RandomState,
-    /// Features that a row of this load was matched to, hashed, and where it was.
-    taken: HashMap<u64, Place>,
     /// Rows that found no feature and make none.
     pub(super) skipped: u64,
 }
@@ -175,7 +173,6 @@ impl<'a> Matcher<'a> {
             made: HashMap::new(),
             seen: HashMap::new(),
             hasher: RandomState::default(),
-            taken: HashMap::new(),
             skipped: 0,
         }
     }
@@ -275,9 +272,12 @@ impl<'a> Matcher<'a> {
             }
             match hit {
                 Some((id, how)) => {
-                    let key = self.hasher.hash_one(id);
-                    if let Some(before) = self.taken.get(&key) {
-                        let (input, line) = before.unpack();
+                    // A row that carries the identifier has taken it already.
+                    let before = match row.id {
+                        Some(own) if own == id => None,
+                        _ => self.take(0, 0, &id.to_string(), at),
+                    };
+                    if let Some((input, line)) = before {
                         let first = place(inputs, input, line);
                         refuse(
                             ID,
@@ -286,7 +286,6 @@ impl<'a> Matcher<'a> {
                         );
                         continue;
                     }
-                    self.taken.insert(key, Place::pack(at));
                     out.push((row, id, how));
                 }
                 None if row.geometry.is_none() => match row.id {

@@ -68,7 +68,7 @@ pub struct LoadOptions {
     pub client: Option<String>,
     /// Longest record of a file in bytes.
     pub max_record_bytes: usize,
-    /// Called about every thousand rows.
+    /// Called about every five hundred rows.
     pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
 }
 
