@@ -58,6 +58,7 @@ macro_rules! __conformance_cases {
                 a_bad_operation_undoes_the_good_ones_before_it
                 an_error_in_the_stream_leaves_nothing
                 many_rows_are_one_commit
+                large_loads_one_after_another_are_logged_and_found_in_boxes
                 children_may_come_before_their_parent_in_one_change
                 a_child_long_before_its_parent_is_refused_with_the_next_step
                 a_row_may_change_several_times_in_one_change

@@ -7,7 +7,7 @@ use crate::catalog::Relation;
 use crate::conformance::world::*;
 use crate::error::{Error, ErrorKind};
 use crate::feature::{Action, ChangeHead, Operation};
-use crate::geometry::Geometry;
+use crate::geometry::{Bbox, Geometry};
 use crate::query::FeatureQuery;
 use crate::store::{RecordQuery, Store, operations};
 use crate::value::Value;
@@ -142,6 +142,40 @@ pub async fn many_rows_are_one_commit(store: &dyn Store) {
     assert_eq!(store.count(&weirs()).await.unwrap(), 9_000);
     let all_ids = found(store, &only(weirs(), &["built_year"])).await;
     assert_eq!(all_ids, (1..=9_000).collect::<Vec<_>>());
+}
+
+pub async fn large_loads_one_after_another_are_logged_and_found_in_boxes(store: &dyn Store) {
+    furnish(store).await;
+    let row = |n: u128| {
+        weir_at(
+            n,
+            -75.0 + (n % 50) as f64 / 8.0,
+            45.0 + (n / 50) as f64 / 8.0,
+        )
+    };
+    write(store, vec![row(1)]).await;
+    for (first, last) in [(2, 400), (401, 1_000), (1_001, 1_001)] {
+        let before = store.head().await.unwrap();
+        let rows = (first..=last).map(row);
+        let sources = (first..=last).map(|n| feature_source("weirs", n, 7, &n.to_string()));
+        let all = std::iter::once(data_source(7, "large")).chain(rows.chain(sources));
+        let mut all: Vec<_> = all.collect();
+        all[0].action = Action::Put;
+        write(store, all).await;
+        let mut logged = log_after(store, before).await;
+        logged.retain(|e| e.table.starts_with("weirs"));
+        assert_eq!(logged.len() as u128, 2 * (last - first + 1));
+        assert!(logged.iter().all(|e| e.cabd_id.is_some()));
+    }
+    let mut q = weirs();
+    q.bbox = Some(Bbox::new(-74.0, 46.0, -73.0, 47.0).unwrap());
+    let inside = |n: &u128| {
+        let (x, y) = ((n % 50) as f64 / 8.0, (n / 50) as f64 / 8.0);
+        (1.0..=2.0).contains(&x) && (1.0..=2.0).contains(&y)
+    };
+    let expected: Vec<u128> = (1..=1_001).filter(inside).collect();
+    assert_eq!(found(store, &q).await, expected);
+    assert_eq!(store.doctor().await.unwrap(), vec![]);
 }
 
 pub async fn children_may_come_before_their_parent_in_one_change(store: &dyn Store) {
