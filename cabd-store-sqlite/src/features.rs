@@ -206,7 +206,7 @@ fn step_records(
         })
     };
     let picked: Vec<usize> = if query.columns.is_empty() {
-        (0..table.columns.len()).collect()
+        table.shown()
     } else {
         query.columns.iter().map(column).collect::<Result<_>>()?
     };

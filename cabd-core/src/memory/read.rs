@@ -265,7 +265,7 @@ pub(super) fn records(state: &State, query: &RecordQuery) -> Result<Vec<Record>>
         })
     };
     let picked: Vec<usize> = if query.columns.is_empty() {
-        (0..table.columns.len()).collect()
+        table.shown()
     } else {
         query.columns.iter().map(column).collect::<Result<_>>()?
     };

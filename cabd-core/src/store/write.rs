@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 
 use super::OperationStream;
-use crate::catalog::{Catalog, CodeKey, GEOMETRY, Relation, Table};
+use crate::catalog::{Catalog, CodeKey, CodeList, GEOMETRY, Relation, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::feature::{Action, Counts, Fields, Operation};
 use crate::value::Value;
@@ -362,6 +362,7 @@ impl Engine<'_> {
         steps: Vec<Step>,
     ) -> Result<()> {
         let mut counts = Counts::default();
+        let retired = Retired::of(self.catalog, table);
         let looked_up: Vec<Row> = steps
             .iter()
             .filter(|s| s.action != Action::Insert)
@@ -389,7 +390,10 @@ impl Engine<'_> {
                 old.next().flatten()
             };
             match (action, before) {
-                (Action::Insert, _) => inserts.push(row),
+                (Action::Insert, _) => {
+                    retired.refuse(table, &row).map_err(|e| placed(e, &place))?;
+                    inserts.push(row);
+                }
                 (Action::Put, None) => {
                     if let Some(e) = &table.effective {
                         row[e.column] = e
@@ -402,6 +406,7 @@ impl Engine<'_> {
                     }
                     fill_in(table, &mut row);
                     required(table, &row).map_err(|e| placed(e, &place))?;
+                    retired.refuse(table, &row).map_err(|e| placed(e, &place))?;
                     inserts.push(row);
                 }
                 (Action::Update | Action::Delete, None) => {
@@ -444,6 +449,11 @@ impl Engine<'_> {
                         let e =
                             Error::invalid("a value is required").field(&table.columns[*c].name);
                         return Err(placed(e, &place));
+                    }
+                    for (c, v) in &set {
+                        retired
+                            .refuse_one(table, *c, v)
+                            .map_err(|e| placed(e, &place))?;
                     }
                     if set.is_empty() {
                         counts.unchanged += 1;
@@ -531,6 +541,49 @@ impl Engine<'_> {
     }
 }
 
+/// The code lists with retired codes behind the columns of a table.
+struct Retired(Vec<(usize, Arc<CodeList>)>);
+
+impl Retired {
+    fn of(catalog: &Catalog, table: &Table) -> Self {
+        let columns = table.columns.iter().enumerate();
+        Self(
+            columns
+                .filter_map(|(i, c)| match &c.references {
+                    Some(Relation::Codes(list)) => Some((i, catalog.list(list)?.clone())),
+                    _ => None,
+                })
+                .filter(|(_, list)| list.has_retired())
+                .collect(),
+        )
+    }
+
+    /// Refuses a new row with a retired code.
+    fn refuse(&self, table: &Table, row: &Row) -> Result<()> {
+        self.0
+            .iter()
+            .try_for_each(|(column, _)| self.refuse_one(table, *column, &row[*column]))
+    }
+
+    /// Refuses a retired code as a new value; rows that have it keep it.
+    fn refuse_one(&self, table: &Table, column: usize, value: &Value) -> Result<()> {
+        let list = self.0.iter().find(|(c, _)| *c == column);
+        let Some((_, list)) = list else {
+            return Ok(());
+        };
+        match CodeKey::of(value) {
+            Some(code) if list.get(&code).is_some_and(|k| k.retired) => {
+                let c = &table.columns[column];
+                Err(Error::invalid(format!("a retired code of {}", list.id))
+                    .field(c.attribute.as_deref().unwrap_or(&c.name))
+                    .value(code)
+                    .hint("rows that have it keep it; use another code for new values"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 fn nullable(table: &Table, column: usize) -> bool {
     table.columns[column].nullable && !(table.spatial == Some(column) && is_feature(table))
 }
@@ -585,7 +638,18 @@ impl Catalog {
             .enumerate()
             .filter(|(i, _)| Some(*i) != effective)
             .find(|(_, c)| c.name == field || c.attribute.as_deref() == Some(field))
-            .map(|(i, _)| i)
+            .map(|(i, c)| {
+                if c.retired {
+                    return Err(Error::invalid(format!(
+                        "the attribute is retired in {}: it takes no new values",
+                        table.relation
+                    ))
+                    .field(field)
+                    .hint("take it out of [[retired]] in the type's manifest to use it again"));
+                }
+                Ok(i)
+            })
+            .transpose()?
             .ok_or_else(|| {
                 Error::invalid(format!("{} stores no such value", table.relation))
                     .field(field)

@@ -225,7 +225,7 @@ pub(crate) fn records<'a>(t: &'a Table, q: &RecordQuery) -> Result<(Query, Vec<&
         })
     };
     let picked: Vec<&Column> = if q.columns.is_empty() {
-        t.columns.iter().collect()
+        t.shown().into_iter().map(|i| &t.columns[i]).collect()
     } else {
         q.columns.iter().map(column).collect::<Result<_>>()?
     };
