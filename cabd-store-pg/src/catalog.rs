@@ -150,7 +150,7 @@ pub(crate) async fn prepare(session: &Session) -> Result<()> {
 /// Makes generated pieces anew; views that exist only if `views_too`.
 pub(crate) async fn regenerate(session: &Session, views_too: bool) -> Result<()> {
     prepare(session).await?;
-    let catalog = load(session).await?;
+    let catalog = load(session).await?.from_tables();
     let mut script: String = catalog
         .tables()
         .iter()
@@ -242,7 +242,18 @@ pub(crate) async fn make_view(
         sql::ident(&schema),
         views::define(&schema, &name, &query, replace)
     );
-    session.run(&text).await.map_err(|e| e.at(place))?;
+    if replace {
+        session.run("SAVEPOINT cabd_view").await?;
+        // Columns of other types or collations are no reason to give up.
+        if session.run(&text).await.is_err() {
+            let anew = views::define(&schema, &name, &query, false);
+            session.run("ROLLBACK TO SAVEPOINT cabd_view").await?;
+            session.run(&anew).await.map_err(|e| e.at(place))?;
+        }
+        session.run("RELEASE SAVEPOINT cabd_view").await?;
+    } else {
+        session.run(&text).await.map_err(|e| e.at(place))?;
+    }
     client
         .execute(include_str!("../sql/remember_view.sql"), &[&schema, &name])
         .await

@@ -339,7 +339,7 @@ async fn follow(session: &Session, old: &Catalog, evolution: &Evolution) -> Resu
         if let Some(before) = before {
             script.push_str(&loose_keys(old, before, new, &table));
         }
-        if before != Some(&table) {
+        if before != Some(&table) || evolution.touches(&table.relation) {
             script.push_str(&generated(&table, new));
         } else {
             script.push_str(&ddl::missing_foreign_keys(&table, new));

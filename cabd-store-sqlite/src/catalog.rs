@@ -326,6 +326,7 @@ pub(crate) fn drop_triggers(conn: &Connection, t: &Table) -> Result<()> {
 
 /// Makes what is missing: triggers (changed ones too), look-up indexes, views. A view changed by hand is left alone.
 pub(crate) fn repair(conn: &Connection, catalog: &Catalog) -> Result<()> {
+    let catalog = &catalog.from_tables();
     let has = |name: &str| -> Result<bool> {
         conn.query_row(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)",

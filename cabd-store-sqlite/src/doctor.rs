@@ -32,11 +32,12 @@ pub(crate) fn examine(conn: &Connection, catalog: &Catalog) -> Result<Vec<Findin
         }
     }
     d.registered(catalog);
+    let tables = catalog.from_tables();
     for ft in catalog.types().filter(|t| !t.is_registered()) {
         for lang in Lang::ALL {
             d.view(
                 &views::view_name(ft, lang),
-                &views::create_view(catalog, ft, lang)?,
+                &views::create_view(&tables, ft, lang)?,
                 ft,
             )?;
         }

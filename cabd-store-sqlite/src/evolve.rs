@@ -183,7 +183,7 @@ pub(crate) fn apply(
             drop_views(conn, ft)?;
         }
         for t in old.tables() {
-            if new.table(&t.relation).ok() != Some(&t) {
+            if new.table(&t.relation).ok() != Some(&t) || evolution.touches(&t.relation) {
                 drop_triggers(conn, &t)?;
                 for (name, _) in ddl::look_up_indexes(&t) {
                     run(conn, &format!("DROP INDEX IF EXISTS {}", identifier(&name)))?;
@@ -227,7 +227,7 @@ fn follow(conn: &Connection, old: &Catalog, evolution: &Evolution) -> Result<()>
         }
     }
     for t in new.tables() {
-        let same = old.table(&t.relation).ok() == Some(&t);
+        let same = old.table(&t.relation).ok() == Some(&t) && !evolution.touches(&t.relation);
         if same && !matches!(t.relation, Relation::DataSource | Relation::Contact) {
             continue;
         }
@@ -298,6 +298,10 @@ fn act(conn: &Connection, new: &Catalog, action: &Action) -> Result<()> {
     match action {
         Action::Create(t) => return create(conn, new, t),
         Action::Shelve(t, _) => {
+            drop_triggers(conn, t)?;
+            for (name, _) in ddl::look_up_indexes(t) {
+                run(conn, &format!("DROP INDEX IF EXISTS {}", identifier(&name)))?;
+            }
             let layer = layer_of(t);
             if let Some(layer) = &layer {
                 spatial::drop_layer(conn, &layer.table, &layer.column)

@@ -13,8 +13,8 @@ const EXAMPLES: &str = "\
 A retired code stays in the rows that have it and is refused for new values.
 
 Examples:
-  cabd code add inventory.sqlite dams.dam_use_codes 13 --en 'Snow making' --fr 'Fabrication de neige'
-  cabd code change inventory.sqlite dams.dam_use_codes 13 --fr 'Enneigement'
+  cabd code add inventory.sqlite dams.dam_use_codes 13 --en Snowmaking --fr Enneigement
+  cabd code change inventory.sqlite dams.dam_use_codes 13 --fr Nivoculture
   cabd code retire inventory.sqlite dams.dam_use_codes 13
   cabd code change inventory.sqlite dams.dam_use_codes 13 --serve";
 

@@ -99,7 +99,7 @@ impl Catalog {
             put(table_of_list(list));
         }
         for ft in &manifest.types {
-            for mut t in tables_of(ft) {
+            for mut t in tables_of(&ft.declared()) {
                 for c in &mut t.columns {
                     if let (Relation::Link(..), Some(Relation::Codes(l))) =
                         (&t.relation, &c.references)
@@ -159,6 +159,18 @@ impl Catalog {
     pub fn with_drift(mut self, objects: Vec<Drift>) -> Self {
         self.objects = objects;
         self
+    }
+
+    /// The same with every declared type read from its tables: what generated views are made from.
+    #[must_use]
+    pub fn from_tables(&self) -> Self {
+        let mut out = self.clone();
+        for t in out.types.values_mut() {
+            if !t.is_registered() && t.served != Served::Tables {
+                *t = Arc::new(t.declared());
+            }
+        }
+        out
     }
 
     /// The declarations behind the tables; what the tables say counts where they differ.

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::lists::plural;
-use super::step::{Action, Effect, Element, Kept, Question, Step, StepKind};
+use super::step::{Effect, Element, Kept, Question, Step, StepKind};
 use super::target::{Target, target};
 use super::{CatalogChange, CatalogCommit, CatalogPlan, Evolution, Told, What, unsupported};
-use crate::catalog::attribute::{Attribute, AttributeSet};
+use crate::catalog::attribute::AttributeSet;
 use crate::catalog::check::check_with;
 use crate::catalog::code_list::CodeList;
 use crate::catalog::feature_type::FeatureType;
 use crate::catalog::physical::{Relation, Table};
-use crate::catalog::{Catalog, tables_of};
+use crate::catalog::{Catalog, Manifest, tables_of};
 use crate::error::{Error, Result};
 
 /// The steps in the making.
@@ -50,7 +50,7 @@ impl Catalog {
         let told = &change.told;
         let target = target(self, history, &change.what, told)?;
         if let What::Purge(commit) = change.what {
-            return Ok(purge(self, history, commit));
+            return Ok(super::purge::purge(self, history, commit));
         }
         let registered: Vec<Arc<FeatureType>> = self
             .types()
@@ -113,7 +113,7 @@ impl Catalog {
                 }
             }
         }
-        let history = without(history, &restored);
+        let history = super::purge::without(history, &restored);
         Ok(Evolution {
             types: touched,
             gone_types: types
@@ -164,65 +164,6 @@ impl Catalog {
             catalog: new,
             history,
         })
-    }
-}
-
-/// The entries that held something of `taken`, without it.
-fn without(history: &[CatalogCommit], taken: &[Kept]) -> Vec<CatalogCommit> {
-    let same = |a: &Kept, b: &Kept| {
-        (&a.schema, &a.table, &a.column, &a.tag) == (&b.schema, &b.table, &b.column, &b.tag)
-    };
-    history
-        .iter()
-        .filter(|c| c.kept.iter().any(|k| taken.iter().any(|t| same(k, t))))
-        .map(|c| {
-            let mut c = c.clone();
-            c.kept.retain(|k| !taken.iter().any(|t| same(k, t)));
-            c
-        })
-        .collect()
-}
-
-fn purge(old: &Catalog, history: &[CatalogCommit], commit: Option<i64>) -> Evolution {
-    let mut steps = vec![];
-    let mut taken = vec![];
-    for c in history
-        .iter()
-        .filter(|c| commit.is_none_or(|n| c.commit <= n))
-    {
-        for k in &c.kept {
-            let words = format!(
-                "delete for good what commit {} set aside of {}",
-                c.commit,
-                k.what()
-            );
-            let mut step = Step::new(StepKind::Purge, k.what(), words);
-            step.effect = Effect::Loses;
-            step.questions.push(Question::Kept(k.clone()));
-            step.actions.push(Action::Purge(k.clone()));
-            steps.push(step);
-            taken.push(k.clone());
-        }
-    }
-    // What belongs to other rows goes first.
-    steps.reverse();
-    Evolution {
-        catalog: old.clone(),
-        types: vec![],
-        gone_types: vec![],
-        gone_lists: vec![],
-        gone_sets: vec![],
-        gone_codes: vec![],
-        overwrite_views: false,
-        record: CatalogCommit {
-            words: steps.iter().map(|s| s.words.clone()).collect(),
-            ..CatalogCommit::default()
-        },
-        plan: CatalogPlan {
-            steps,
-            drift: vec![],
-        },
-        history: without(history, &taken),
     }
 }
 
@@ -298,89 +239,107 @@ impl Steps<'_> {
 
     fn types(&mut self) -> Result<()> {
         let (old, target) = (self.old, self.target);
+        for gone in old.types().filter(|t| !t.is_registered()) {
+            let stays = target.present.types.iter().any(|t| t.id() == gone.id());
+            if !stays || target.fresh.contains(gone.id()) {
+                self.drop_type(gone)?;
+            }
+        }
         for new in &target.present.types {
-            let said = target.declared.types.iter().find(|t| t.id() == new.id());
             let known = old
                 .feature_type(new.id())
                 .ok()
                 .filter(|t| t.id() == new.id());
-            match known.filter(|t| !t.is_registered()) {
-                None => {
-                    let word = if known.is_some() { "adopt" } else { "add" };
-                    let kind = if new.is_super() { "super type" } else { "type" };
-                    let mut step = Step::new(
-                        StepKind::AddType,
-                        new.id(),
-                        format!(
-                            "{word} {kind} {} with {}",
-                            new.id(),
-                            plural(new.attributes.len(), "attribute")
-                        ),
-                    );
-                    for table in tables_of(new) {
-                        self.make_or_restore(&table.relation, &mut step)?;
-                    }
-                    self.all.push(step);
-                    self.types.push(Element {
-                        before: None,
-                        declared: None,
-                        after: Some(new.clone()),
-                    });
-                }
-                Some(known) => {
-                    let before = known.declared();
-                    let declared = old.declared().types.iter().find(|t| t.id() == new.id());
-                    if before != *new {
-                        self.change_type(&before, new)?;
-                    }
-                    if before != *new {
-                        self.types.push(Element {
-                            declared: declared.filter(|d| **d != before).cloned(),
-                            before: Some(before),
-                            after: Some(new.clone()),
-                        });
-                    } else if self.told.overwrite_drift && declared != said {
-                        self.types.push(Element {
-                            declared: declared.cloned(),
-                            before: Some(before),
-                            after: Some(new.clone()),
-                        });
-                    }
-                }
+            let before = known.filter(|t| !t.is_registered()).map(|t| t.declared());
+            match before {
+                Some(before) if !target.fresh.contains(new.id()) => self.stays(&before, new)?,
+                before => self.add_type(new, known.is_some(), before)?,
             }
         }
-        for gone in old.types().filter(|t| !t.is_registered()) {
-            if target.present.types.iter().any(|t| t.id() == gone.id()) {
-                continue;
-            }
-            let kind = if gone.is_super() {
-                "super type"
-            } else {
-                "type"
-            };
-            let mut step = Step::new(
-                StepKind::DropType,
-                gone.id(),
-                format!("drop {kind} {}", gone.id()),
-            );
-            for table in tables_of(gone).into_iter().rev() {
-                let table = old.table(&table.relation)?.clone();
-                if matches!(table.relation, Relation::Feature(_)) {
-                    step.questions.push(Question::Rows(table.clone()));
-                }
-                self.shelve(&table, &mut step);
-            }
-            if !gone.is_super() {
-                step.and("its tables are set aside");
-                self.may_drop(&mut step, gone.id());
-            }
-            self.all.push(step);
-            self.types.push(Element {
-                before: Some(gone.declared()),
-                declared: None,
-                after: None,
-            });
+        Ok(())
+    }
+
+    fn stays(&mut self, before: &FeatureType, new: &FeatureType) -> Result<()> {
+        let find = |m: &Manifest| m.types.iter().find(|t| t.id() == new.id()).cloned();
+        let (declared, said) = (find(self.old.declared()), find(&self.target.declared));
+        let fresh = self
+            .target
+            .fresh
+            .iter()
+            .any(|n| n.starts_with(&format!("{}.", new.id())));
+        if before != new || fresh {
+            self.change_type(before, new)?;
+        } else if !self.told.overwrite_drift || declared == said {
+            return Ok(());
         }
+        self.types.push(Element {
+            declared: declared.filter(|d| d != before),
+            before: Some(before.clone()),
+            after: Some(new.clone()),
+        });
+        Ok(())
+    }
+
+    fn add_type(
+        &mut self,
+        new: &FeatureType,
+        is_known: bool,
+        before: Option<FeatureType>,
+    ) -> Result<()> {
+        let word = if is_known && before.is_none() {
+            "adopt"
+        } else {
+            "add"
+        };
+        let kind = if new.is_super() { "super type" } else { "type" };
+        let mut step = Step::new(
+            StepKind::AddType,
+            new.id(),
+            format!(
+                "{word} {kind} {} with {}",
+                new.id(),
+                plural(new.attributes.len(), "attribute")
+            ),
+        );
+        for table in tables_of(new) {
+            self.make_or_restore(&table.relation, &mut step)?;
+        }
+        self.all.push(step);
+        self.types
+            .retain(|e| e.before.as_ref().is_none_or(|b| b.id() != new.id()));
+        self.types.push(Element {
+            before,
+            declared: None,
+            after: Some(new.clone()),
+        });
+        Ok(())
+    }
+
+    fn drop_type(&mut self, gone: &FeatureType) -> Result<()> {
+        let kind = if gone.is_super() {
+            "super type"
+        } else {
+            "type"
+        };
+        let words = format!("drop {kind} {}", gone.id());
+        let mut step = Step::new(StepKind::DropType, gone.id(), words);
+        for table in tables_of(gone).into_iter().rev() {
+            let table = self.old.table(&table.relation)?.clone();
+            if matches!(table.relation, Relation::Feature(_)) {
+                step.questions.push(Question::Rows(table.clone()));
+            }
+            self.shelve(&table, &mut step);
+        }
+        if !gone.is_super() {
+            step.and("its tables are set aside");
+            self.may_drop(&mut step, gone.id());
+        }
+        self.all.push(step);
+        self.types.push(Element {
+            before: Some(gone.declared()),
+            declared: None,
+            after: None,
+        });
         Ok(())
     }
 
@@ -476,6 +435,13 @@ impl Steps<'_> {
             .map_or(id, |r| r.to.as_str())
     }
 
+    /// Whether the attribute of this name is another one than the name stood for in the state that is restored.
+    pub(super) fn is_fresh(&self, feature_type: &str, attribute: &str) -> bool {
+        self.target
+            .fresh
+            .contains(&format!("{feature_type}.{attribute}"))
+    }
+
     /// Asks how many rows have a value of an attribute.
     fn values_of(&self, feature_type: &str, attribute: &str) -> Option<Question> {
         let tables = self.old.tables();
@@ -502,7 +468,10 @@ impl Steps<'_> {
                 .iter()
                 .position(|o| self.renamed(&id, &o.id) == a.id);
             let Some(place) = place else {
-                let back = old.retired.iter().find(|o| o.id == a.id);
+                let back = old
+                    .retired
+                    .iter()
+                    .find(|o| o.id == a.id && !self.is_fresh(&id, &o.id));
                 let (kind, words) = match back {
                     Some(_) => (StepKind::ServeAttribute, format!("serve {name} again")),
                     None => (
@@ -520,7 +489,7 @@ impl Steps<'_> {
                 let i = self.at(StepKind::RenameAttribute, &name);
                 self.all[i].and(format!("rename {id}.{} to {}", o.id, a.id));
             }
-            let words = differences(o, a);
+            let words = super::words::differences(o, a);
             if !words.is_empty() {
                 let i = self.at(StepKind::ChangeAttribute, &name);
                 self.all[i].and(format!("{name}: {}", words.join(", ")));
@@ -535,12 +504,13 @@ impl Steps<'_> {
         }
         for o in old.attributes.iter().chain(&old.retired) {
             let now = self.renamed(&id, &o.id).to_owned();
-            if new.attribute(&now).is_some() {
+            let fresh = self.is_fresh(&id, &o.id);
+            if new.attribute(&now).is_some() && !fresh {
                 continue;
             }
             let name = format!("{id}.{}", o.id);
             let was_retired = old.retired.iter().any(|r| r.id == o.id);
-            if new.retired.iter().any(|r| r.id == now) {
+            if new.retired.iter().any(|r| r.id == now) && !fresh {
                 if !was_retired {
                     let i = self.at(StepKind::RetireAttribute, &name);
                     self.all[i].and(format!(
@@ -553,7 +523,7 @@ impl Steps<'_> {
                 continue;
             }
             let i = self.at(StepKind::DropAttribute, &name);
-            let word = if o.is_stored() {
+            let word = if o.is_stored() && !old.is_super() {
                 "; its values are set aside"
             } else {
                 ""
@@ -561,74 +531,4 @@ impl Steps<'_> {
             self.all[i].and(format!("drop {name}{word}"));
         }
     }
-}
-
-/// What differs in what an attribute says, not in what is stored.
-fn differences(o: &Attribute, a: &Attribute) -> Vec<String> {
-    let mut out = vec![];
-    for (lang, x, y) in [
-        ("English", &o.name.en, &a.name.en),
-        ("French", &o.name.fr, &a.name.fr),
-    ] {
-        if x != y {
-            out.push(format!("{lang} label {y:?} instead of {x:?}"));
-        }
-    }
-    for (what, differs) in [
-        ("description", o.description != a.description),
-        ("unit", o.unit != a.unit),
-        ("group", o.group != a.group),
-        ("plausible range", o.plausible != a.plausible),
-        ("shapefile name", o.short != a.short),
-        (
-            "origin",
-            (
-                &o.label_of,
-                &o.computed,
-                &o.values_of,
-                &o.url,
-                &o.code_in,
-                &o.present,
-            ) != (
-                &a.label_of,
-                &a.computed,
-                &a.values_of,
-                &a.url,
-                &a.code_in,
-                &a.present,
-            ) || o.part != a.part,
-        ),
-    ] {
-        if differs {
-            out.push(format!("new {what}"));
-        }
-    }
-    if !a.is_stored() && o.data_type != a.data_type {
-        out.push(format!("{} instead of {}", a.data_type, o.data_type));
-    }
-    for (what, x, y) in [
-        ("in tiles", o.tile, a.tile),
-        ("in name search", o.name_search, a.name_search),
-        ("a link", o.is_link, a.is_link),
-        ("its source tracked", o.tracked, a.tracked),
-    ] {
-        if x != y {
-            out.push(if y {
-                what.to_owned()
-            } else {
-                format!("not {what}")
-            });
-        }
-    }
-    for (set, n) in &a.sets {
-        match o.sets.get(set) {
-            None => out.push(format!("in set {set} at {n}")),
-            Some(m) if m != n => out.push(format!("at {n} instead of {m} in set {set}")),
-            Some(_) => {}
-        }
-    }
-    for set in o.sets.keys().filter(|s| !a.sets.contains_key(*s)) {
-        out.push(format!("out of set {set}"));
-    }
-    out
 }

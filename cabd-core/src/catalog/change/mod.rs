@@ -7,10 +7,12 @@ mod convert;
 mod diff;
 mod drift;
 mod lists;
+mod purge;
 mod step;
 mod tables;
 mod target;
 mod undo;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -173,6 +175,14 @@ impl Evolution {
         self.plan.steps.is_empty()
     }
 
+    /// Whether an action of this change is about the relation's table, so that what stands on it must be made anew.
+    pub fn touches(&self, relation: &super::Relation) -> bool {
+        let actions = self.plan.steps.iter().flat_map(|s| &s.actions);
+        actions
+            .filter_map(Action::table)
+            .any(|t| t.relation == *relation)
+    }
+
     /// Every question, with the place of its step.
     pub fn questions(&self) -> Vec<(usize, Question)> {
         let steps = self.plan.steps.iter().enumerate();
@@ -188,7 +198,13 @@ impl Evolution {
         };
         match answer {
             Ok(n) => {
-                *step.rows.get_or_insert(0) += n;
+                // What comes back is not what goes.
+                let returns = matches!(question, Question::Kept(_))
+                    && step.effect == Effect::Loses
+                    && step.kind != StepKind::Purge;
+                if !returns {
+                    *step.rows.get_or_insert(0) += n;
+                }
                 if n > 0
                     && let Some(problem) = question.problem(n)
                 {

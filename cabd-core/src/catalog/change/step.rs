@@ -250,6 +250,26 @@ pub enum Action {
     Purge(Kept),
 }
 
+impl Action {
+    /// The table, as it is or as it will be.
+    pub fn table(&self) -> Option<&Arc<Table>> {
+        match self {
+            Action::Create(t)
+            | Action::Shelve(t, _)
+            | Action::Unshelve(t, _)
+            | Action::Add(t, _)
+            | Action::Keep(t, ..)
+            | Action::Restore(t, ..)
+            | Action::Widen(t, _)
+            | Action::Relax(t, _)
+            | Action::Require(t, _)
+            | Action::Rename { table: t, .. }
+            | Action::Retype { table: t, .. } => Some(t),
+            Action::Purge(_) => None,
+        }
+    }
+}
+
 /// What a change does.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct CatalogPlan {

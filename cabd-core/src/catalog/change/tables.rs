@@ -199,7 +199,9 @@ impl Steps<'_> {
         let mut then = vec![];
         for (i, o) in old.columns.iter().enumerate() {
             let name = renamed.get(&o.name).unwrap_or(&o.name);
-            let Some(j) = new.columns.iter().position(|c| c.name == *name) else {
+            let fresh = self.target.fresh.contains(&attribute_name(old, o));
+            let same = new.columns.iter().position(|c| c.name == *name);
+            let Some(j) = same.filter(|_| !fresh) else {
                 let mut piece = piece(old, o, StepKind::DropTable);
                 if !is_attribute(old, o) {
                     piece.words = format!("set column {}.{} aside", old.qualified(), o.name);
@@ -234,10 +236,10 @@ impl Steps<'_> {
             }
         }
         for (j, c) in new.columns.iter().enumerate() {
-            let known = old
-                .columns
-                .iter()
-                .any(|o| renamed.get(&o.name).unwrap_or(&o.name) == &c.name);
+            let known = old.columns.iter().any(|o| {
+                renamed.get(&o.name).unwrap_or(&o.name) == &c.name
+                    && !self.target.fresh.contains(&attribute_name(old, o))
+            });
             if !known {
                 then.push(self.new_column(old, new, j));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::step::{Drift, Kept, Renamed};
 use super::{CatalogCommit, Told, What, drift, lists, undo, unsupported};
 use crate::catalog::attribute::GEOMETRY;
-use crate::catalog::feature_type::{FeatureType, MemberColumn};
+use crate::catalog::feature_type::{FeatureType, HiddenBy, MemberColumn};
 use crate::catalog::{Catalog, CodeKey, Manifest};
 use crate::error::{Error, Result};
 
@@ -24,6 +24,8 @@ pub(super) struct Target {
     pub gone_codes: Vec<(String, Vec<CodeKey>)>,
     /// What is left as the tables have it.
     pub drift: Vec<Drift>,
+    /// Types and attributes of a name that stood for another one in the state to restore.
+    pub fresh: BTreeSet<String>,
     /// The commits that are undone.
     pub undid: Vec<i64>,
     /// Names in [`Told`] that did something.
@@ -105,6 +107,8 @@ pub(super) fn target(
             let given: Vec<&str> = manifest.types.iter().map(FeatureType::id).collect();
             drops(&mut t, told, &given)?;
             retirements(&mut t, told, &given)?;
+            loosen(&mut t.present, old, &given);
+            loosen(&mut t.declared, old, &given);
         }
     }
     Ok(t)
@@ -251,6 +255,32 @@ fn declare_type(t: &mut Target, given: &FeatureType, told: &Told) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// A super type that showed an attribute which goes shows nothing in its place; the plan says so. Super types of this
+/// change's manifests must say themselves what they show.
+fn loosen(m: &mut Manifest, old: &Catalog, given: &[&str]) {
+    let types = m.types.clone();
+    let is_gone = |feature_type: &str, attribute: &String| {
+        let has = |ft: &FeatureType| ft.attribute(attribute).is_some();
+        old.feature_type(feature_type).is_ok_and(|t| has(t))
+            && types.iter().any(|t| t.id() == feature_type && !has(t))
+    };
+    for ft in m.types.iter_mut().filter(|t| !given.contains(&t.id())) {
+        for member in &mut ft.members {
+            let id = member.feature_type.clone();
+            member.columns.retain(|_, rule| match rule {
+                MemberColumn::Rename(n) => !is_gone(&id, n),
+                MemberColumn::First { first, otherwise } => {
+                    first.retain(|n| !is_gone(&id, n));
+                    !first.is_empty() || otherwise.is_some()
+                }
+                MemberColumn::Constant { .. } => true,
+            });
+            let hides = |h: &HiddenBy| is_gone(&h.feature_type, &h.attribute);
+            member.hidden_by = member.hidden_by.take().filter(|h| !hides(h));
+        }
+    }
 }
 
 fn drops(t: &mut Target, told: &Told, given: &[&str]) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::CatalogCommit;
 use super::step::{Element, Kept, Renamed};
 use super::target::{Target, rename_in};
-use crate::catalog::{CodeKey, CodeList, Manifest};
+use crate::catalog::{Attribute, CodeKey, CodeList, Manifest};
 use crate::error::{Error, Result};
 
 /// Undoes the changes from the newest down to `commit`.
@@ -59,6 +59,7 @@ fn one(t: &mut Target, c: &CatalogCommit) {
         }
         follow(&mut t.renames, back);
     }
+    fresh(t, c);
     for e in &c.types {
         let id = e
             .before
@@ -87,6 +88,43 @@ fn one(t: &mut Target, c: &CatalogCommit) {
     for k in &c.kept {
         t.restores.retain(|r| r.place() != k.place());
         t.restores.push(k.clone());
+    }
+}
+
+/// What the change made: of what had the name before, nothing is in it.
+fn fresh(t: &mut Target, c: &CatalogCommit) {
+    for e in &c.types {
+        let Some(after) = &e.after else { continue };
+        let Some(before) = &e.before else {
+            t.fresh.insert(after.id().to_owned());
+            continue;
+        };
+        let of = |id: &str| {
+            let known = |a: &&Attribute| a.id == id;
+            before
+                .attributes
+                .iter()
+                .chain(&before.retired)
+                .any(|a| known(&a))
+        };
+        for a in after.attributes.iter().chain(&after.retired) {
+            let is_renamed = c
+                .renames
+                .iter()
+                .any(|r| r.feature_type == after.id() && r.to == a.id);
+            if of(&a.id) || is_renamed {
+                continue;
+            }
+            // It may have other names today.
+            let today = t
+                .renames
+                .iter()
+                .find(|r| r.feature_type == after.id() && r.to == a.id)
+                .map_or(a.id.clone(), |r| r.from.clone());
+            t.renames
+                .retain(|r| r.feature_type != after.id() || r.to != a.id);
+            t.fresh.insert(format!("{}.{today}", after.id()));
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod catalogue;
 pub mod concurrency;
 pub mod evolution;
+pub mod evolution_of_types;
 pub mod filters;
 pub mod labels;
 pub mod names;
@@ -49,6 +50,8 @@ macro_rules! __conformance_cases {
                 a_type_is_retyped_where_every_value_converts
                 a_required_attribute_needs_a_value_in_every_row
                 what_was_set_aside_is_gone_when_it_is_purged
+            }
+            evolution_of_types {
                 a_retired_code_stays_in_its_rows_and_is_refused_for_new_values
                 codes_are_added_changed_and_taken_back
                 an_attribute_set_is_added_changed_and_dropped
