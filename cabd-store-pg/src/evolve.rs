@@ -69,6 +69,7 @@ pub(crate) async fn plan(
             step.sql.extend(after);
         }
     }
+    let before = old.from_tables();
     for ft in &evolution.types {
         let step = evolution
             .plan
@@ -79,11 +80,15 @@ pub(crate) async fn plan(
         if let Some(step) = step {
             for lang in Lang::ALL {
                 let (schema, name) = views::view_name(ft, lang);
-                step.sql.push(format!(
-                    "CREATE OR REPLACE VIEW {} AS {}",
-                    sql::qualified(&schema, &name),
-                    views::view_query(&evolution.catalog, ft, lang)?
-                ));
+                let query = views::view_query(&evolution.catalog, ft, lang)?;
+                let same = before.types().any(|t| t.id() == ft.id())
+                    && views::view_query(&before, ft, lang).is_ok_and(|b| b == query);
+                if !same {
+                    step.sql.push(format!(
+                        "CREATE OR REPLACE VIEW {} AS {query}",
+                        sql::qualified(&schema, &name)
+                    ));
+                }
             }
         }
     }
@@ -215,7 +220,7 @@ async fn convert(session: &Session, action: &Action) -> Result<()> {
     };
     let present = Column {
         name: kept.column_name(),
-        ..from.clone()
+        ..(**from).clone()
     };
     let was = restore.as_ref().map(|k| Column {
         name: k.column_name(),

@@ -70,6 +70,7 @@ pub(crate) fn plan(conn: &Connection, old: &Catalog, change: &CatalogChange) -> 
                 .extend(alter::statements(&evolution.catalog, action)?);
         }
     }
+    let before = old.from_tables();
     for ft in &evolution.types {
         let step = evolution
             .plan
@@ -79,8 +80,12 @@ pub(crate) fn plan(conn: &Connection, old: &Catalog, change: &CatalogChange) -> 
             .find(|s| s.name == ft.id() || s.name.split(['.', ':']).next() == Some(ft.id()));
         if let Some(step) = step {
             for lang in Lang::ALL {
-                step.sql
-                    .push(views::create_view(&evolution.catalog, ft, lang)?);
+                let sql = views::create_view(&evolution.catalog, ft, lang)?;
+                let same = before.types().any(|t| t.id() == ft.id())
+                    && views::create_view(&before, ft, lang).is_ok_and(|b| b == sql);
+                if !same {
+                    step.sql.push(sql);
+                }
             }
         }
     }

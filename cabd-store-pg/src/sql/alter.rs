@@ -126,7 +126,7 @@ pub(crate) fn statements(old: &Catalog, action: &Action) -> (Vec<String>, Vec<St
             ..
         } => {
             let mut before = (**table).clone();
-            before.columns[*column] = from.clone();
+            before.columns[*column] = (**from).clone();
             let mut all = set_aside(&before, *column, &kept.column_name());
             let c = &table.columns[*column];
             all.push(alter(

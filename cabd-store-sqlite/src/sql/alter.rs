@@ -100,7 +100,7 @@ pub(crate) fn statements(catalog: &Catalog, action: &Action) -> Result<Vec<Strin
             ..
         } => {
             let mut before = (**table).clone();
-            before.columns[*column] = from.clone();
+            before.columns[*column] = (**from).clone();
             let aside = kept.column_name();
             let mut all = set_aside(&before, *column, &aside);
             all.push(ddl::add_column(table, *column));

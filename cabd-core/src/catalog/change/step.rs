@@ -98,7 +98,8 @@ pub struct Step {
     pub name: String,
     /// One sentence.
     pub words: String,
-    /// The statements that the store would run; empty for a store without SQL, and where the tables stay as they are.
+    /// The statements that alter tables and views; empty for a store without SQL. Rows of metadata and codes are written as
+    /// the words say, triggers and indexes follow.
     pub sql: Vec<String>,
     /// How many rows or values it touches, where it touches any that are stored.
     pub rows: Option<u64>,
@@ -232,7 +233,7 @@ pub enum Action {
         /// The column, named as it will be.
         column: usize,
         /// The column as it is, under its new name.
-        from: Column,
+        from: Box<Column>,
         /// Converts the values.
         conversion: Arc<Conversion>,
         /// Where the present values go.

@@ -339,10 +339,10 @@ impl Steps<'_> {
                 piece.actions.push(Action::Retype {
                     table: new.clone(),
                     column: j,
-                    from: Column {
+                    from: Box::new(Column {
                         name: c.name.clone(),
                         ..o.clone()
-                    },
+                    }),
                     conversion: conversion.clone(),
                     kept,
                     restore,
@@ -370,7 +370,7 @@ impl Steps<'_> {
                 .questions
                 .push(Question::Fit(old.clone(), i, conversion));
         }
-        if !(c.retired && !o.retired) {
+        if !c.retired || o.retired {
             piece.words = words.join("; ");
         }
         Ok(())
