@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cabd_core::catalog::{Catalog, Served, Table, check};
+use cabd_core::catalog::{Catalog, Served, Table};
 use cabd_core::error::Result;
 use cabd_core::lang::Lang;
 use cabd_core::store::{Finding, Severity};
@@ -65,7 +65,7 @@ pub(crate) async fn examine(store: &PgStore) -> Result<Vec<Finding>> {
     version(&session, &mut report).await?;
     let catalog = store.catalog_on(&mut session).await?;
     let present = present(&session).await?;
-    for problem in check(&catalog.to_manifest()) {
+    for problem in catalog.problems() {
         report.0.push(Finding {
             severity: Severity::Error,
             check: "metadata",

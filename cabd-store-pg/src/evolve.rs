@@ -293,6 +293,12 @@ pub(crate) async fn apply(session: &Session, change: &CatalogChange) -> Result<C
             Action::Widen(..) | Action::Retype { .. } | Action::Shelve(..) | Action::Purge(_)
         )
     });
+    // The views of an adopted type give way to generated ones, which others may already read.
+    let adopts = evolution
+        .types
+        .iter()
+        .any(|t| old.feature_type(t.id()).is_ok_and(|o| o.is_registered()));
+    let moves = moves || adopts;
     if moves {
         for ft in old.types() {
             drop_views(session, ft, &replaced).await?;

@@ -173,6 +173,15 @@ impl Catalog {
         out
     }
 
+    /// Every problem of the declarations; types that were registered by SQL may be members of super types.
+    pub fn problems(&self) -> Vec<Error> {
+        let registered = self.types.values().filter(|t| t.is_registered());
+        check::check_with(
+            &self.to_manifest(),
+            &registered.cloned().collect::<Vec<_>>(),
+        )
+    }
+
     /// The declarations behind the tables; what the tables say counts where they differ.
     pub fn declared(&self) -> &Manifest {
         &self.declared

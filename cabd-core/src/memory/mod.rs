@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Relation, check};
+use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
 use crate::error::{Error, Result};
 use crate::feature::{Applied, ChangeHead};
 use crate::id::CommitNumber;
@@ -194,7 +194,7 @@ impl Store for MemoryStore {
     }
 
     async fn doctor(&self) -> Result<Vec<Finding>> {
-        let problems = check(&self.state().catalog.to_manifest());
+        let problems = self.state().catalog.problems();
         Ok(problems
             .into_iter()
             .map(|e| Finding {

@@ -153,6 +153,29 @@ const BEAVERS: &str = "
     INSERT INTO cabd.feature_types (type, data_view, name_en, name_fr, data_table)
         VALUES ('beaver_dams', 'cabd.beavers', 'Beaver Dams', 'Barrages de castors', '{beaver_dams.beaver_dams}')";
 
+const LODGES: &str = r#"
+    [type]
+    id = "lodges"
+    name = { en = "Lodges", fr = "Huttes" }
+    [[members]]
+    type = "weirs"
+    [[members]]
+    type = "beaver_dams"
+    [[attributes]]
+    id = "cabd_id"
+    type = "uuid"
+    [[attributes]]
+    id = "feature_type"
+    type = "text"
+    computed = "feature_type"
+    [[attributes]]
+    id = "lodges"
+    type = "integer"
+    [[attributes]]
+    id = "geometry"
+    type = "geometry(point)"
+"#;
+
 #[tokio::test]
 async fn a_type_registered_by_sql_alone_is_served_read_only_and_adopted() {
     let Some(url) = server::with_world().await else {
@@ -192,6 +215,17 @@ async fn a_type_registered_by_sql_alone_is_served_read_only_and_adopted() {
         [1, 2]
     );
 
+    // It may be a member of a super type.
+    let lodges = Manifest::from_toml("lodges.toml", LODGES).unwrap();
+    store.evolve(&CatalogChange::of(lodges)).await.unwrap();
+    assert_eq!(store.count(&FeatureQuery::of("lodges")).await.unwrap(), 4);
+    let mut of_beavers = FeatureQuery::of("lodges");
+    of_beavers.types = vec!["beaver_dams".to_owned()];
+    assert_eq!(
+        ask(&store, &of_beavers).await.of(2, "lodges"),
+        Value::Int(2)
+    );
+    sound(&store).await;
     let adopted = store.adopt("beaver_dams").await.unwrap();
     assert!(
         adopted.notes.iter().any(|n| n.starts_with("beavers:")),

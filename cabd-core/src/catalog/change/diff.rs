@@ -84,7 +84,13 @@ impl Catalog {
         s.lists(&target)?;
         s.types()?;
         let overwrite_views = told.overwrite_drift && matches!(change.what, What::Declare(_));
-        if overwrite_views && s.all.is_empty() && !self.drift().is_empty() {
+        let by_hand = |ft: &FeatureType| {
+            let (_, root) = ft.view();
+            let views = self.objects.iter().filter(|d| d.field == "definition");
+            views.into_iter().any(|d| d.object.contains(&root))
+        };
+        let replaced = matches!(&change.what, What::Declare(m) if m.types.iter().any(by_hand));
+        if overwrite_views && s.all.is_empty() && replaced {
             s.all.push(Step::new(
                 StepKind::OverwriteDrift,
                 "",
