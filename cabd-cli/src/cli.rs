@@ -60,6 +60,12 @@ pub enum Command {
     Info(commands::info::Info),
     /// Look for damage, drift and missing pieces
     Doctor(commands::doctor::Doctor),
+    /// Change the catalogue: check, plan, apply, show, undo, purge, adopt
+    Type(commands::types::Types),
+    /// Add, change or drop attribute sets
+    Set(commands::sets::Sets),
+    /// Add, change or retire codes
+    Code(commands::codes::Codes),
     /// Fill a store with synthetic features, labelled as such
     Synth(commands::synth::Synth),
     /// Write a shell's completions to standard output

@@ -1,16 +1,17 @@
 //! The catalogue: read from the tables when its version grows, changed in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 
 use cabd_core::catalog::{
-    AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Manifest, Relation, Table,
+    Attribute, AttributeSet, Catalog, CatalogChange, CatalogCommit, Code, CodeKey, CodeList,
+    FeatureType, Manifest, Relation, Table, TypeHead, metadata_attribute,
 };
-use cabd_core::error::{Error, Result};
+use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::lang::{Lang, Text};
-use cabd_core::store::{CatalogPlan, CatalogStore};
+use cabd_core::store::{Adopted, CatalogPlan, CatalogStore};
 use cabd_core::value::DataType;
 
 use crate::PgStore;
@@ -18,6 +19,7 @@ use crate::error::pg;
 use crate::pool::Session;
 use crate::sql::audit::UNLOGGED;
 use crate::sql::{self, ddl, metadata, views};
+use crate::{evolve, registered};
 
 impl PgStore {
     /// The present catalogue, over a connection in use.
@@ -80,14 +82,32 @@ impl CatalogStore for PgStore {
         self.catalog_on(&mut session).await
     }
 
-    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
-        Ok(self.catalog().await?.merged(manifest)?.1)
+    async fn plan(&self, change: &CatalogChange) -> Result<CatalogPlan> {
+        let mut session = self.pool.session().await?;
+        session
+            .begin("ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await?;
+        let old = load(&session).await?;
+        let planned = evolve::plan(&session, &old, change).await;
+        session.rollback().await?;
+        Ok(planned?.plan)
     }
 
-    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+    async fn catalog_history(&self) -> Result<Vec<CatalogCommit>> {
+        let session = self.pool.session().await?;
+        evolve::history(&session).await
+    }
+
+    async fn adopt(&self, feature_type: &str) -> Result<Adopted> {
+        let mut session = self.pool.session().await?;
+        let catalog = self.catalog_on(&mut session).await?;
+        registered::adopt(&session, &catalog, feature_type).await
+    }
+
+    async fn evolve(&self, change: &CatalogChange) -> Result<CatalogPlan> {
         let mut session = self.pool.session().await?;
         session.begin("").await?;
-        match change(&session, manifest).await {
+        match evolve::apply(&session, change).await {
             Ok(plan) => {
                 session.commit().await?;
                 Ok(plan)
@@ -108,20 +128,29 @@ pub(crate) async fn install_shared(session: &Session) -> Result<()> {
 }
 
 /// One change of the catalogue at a time; what it writes is no edit, and is not logged.
-async fn prepare(session: &Session) -> Result<()> {
+///
+/// Writers hold the lock as well, shared, so that no change comes between their look at the catalogue and their rows. The
+/// wait is short: readers queue behind a lock that waits for another.
+pub(crate) async fn prepare(session: &Session) -> Result<()> {
     session
         .run(&format!(
-            "SELECT pg_advisory_xact_lock(4617, 2); SELECT set_config({}, 'on', true); \
-             SET LOCAL lock_timeout = '30s'",
+            "SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock(4617, 2); \
+             SELECT set_config({}, 'on', true)",
             sql::literal(UNLOGGED)
         ))
         .await
+        .map_err(|e| match e.kind() {
+            ErrorKind::Busy => e.hint(
+                "somebody writes to the store, or changes its catalogue; try again when that has ended",
+            ),
+            _ => e,
+        })
 }
 
 /// Makes generated pieces anew; views that exist only if `views_too`.
 pub(crate) async fn regenerate(session: &Session, views_too: bool) -> Result<()> {
     prepare(session).await?;
-    let catalog = load(session).await?;
+    let catalog = load(session).await?.from_tables();
     let mut script: String = catalog
         .tables()
         .iter()
@@ -132,7 +161,7 @@ pub(crate) async fn regenerate(session: &Session, views_too: bool) -> Result<()>
     }
     script.push_str(&ddl::updates_pending(&catalog));
     session.run(&script).await?;
-    for ft in catalog.types() {
+    for ft in catalog.types().filter(|t| !t.is_registered()) {
         for lang in Lang::ALL {
             make_view(session, &catalog, ft, lang, views_too).await?;
         }
@@ -141,7 +170,7 @@ pub(crate) async fn regenerate(session: &Session, views_too: bool) -> Result<()>
 }
 
 /// A table with everything on it.
-fn generated(table: &Table, catalog: &Catalog) -> String {
+pub(crate) fn generated(table: &Table, catalog: &Catalog) -> String {
     [
         ddl::table(table),
         ddl::triggers(table),
@@ -151,66 +180,8 @@ fn generated(table: &Table, catalog: &Catalog) -> String {
     .concat()
 }
 
-async fn change(session: &Session, manifest: &Manifest) -> Result<CatalogPlan> {
-    prepare(session).await?;
-    let old = load(session).await?;
-    let (merged, plan) = old.merged(manifest)?;
-    if plan.steps.is_empty() {
-        return Ok(plan);
-    }
-    let new = Catalog::assemble(old.version + 1, merged);
-    let changed: Vec<&Arc<FeatureType>> = new
-        .types()
-        .filter(|t| old.types().all(|o| o != *t))
-        .collect();
-
-    let mut script = String::new();
-    for table in new.tables() {
-        let touched = match &table.relation {
-            Relation::Codes(id) => old.list(id).is_none(),
-            Relation::DataSource | Relation::Contact => false,
-            Relation::Feature(id)
-            | Relation::Part(id, _)
-            | Relation::Link(id, _)
-            | Relation::FeatureSource(id)
-            | Relation::AttributeSource(id) => changed.iter().any(|t| t.id() == &**id),
-        };
-        if touched {
-            script.push_str(&generated(&table, &new));
-        }
-    }
-    for list in new.lists() {
-        script.push_str(&codes(&old, &new, list)?);
-    }
-    for ft in changed.iter().filter(|t| !t.is_super()) {
-        script.push_str(&ddl::staging(ft));
-    }
-    script.push_str(&ddl::updates_pending(&new));
-    script.push_str(&metadata::sets(&new));
-    for ft in &changed {
-        script.push_str(&metadata::feature_type(ft));
-        script.push_str(&metadata::attributes(&new, ft));
-    }
-    script.push_str(&metadata::declarations(&new)?);
-    script.push_str("SELECT set_config('cabd.head', '{\"kind\":\"catalog\"}', true); SELECT cabd.current_changeset();\n");
-    session
-        .run(&script)
-        .await
-        .map_err(|e| e.at("changing the catalogue"))?;
-    if !changed.is_empty() {
-        for ft in new.types() {
-            if ft.is_super() || changed.iter().any(|c| c.id() == ft.id()) {
-                for lang in Lang::ALL {
-                    make_view(session, &new, ft, lang, true).await?;
-                }
-            }
-        }
-    }
-    Ok(plan)
-}
-
 /// The codes that are new or have new texts.
-fn codes(old: &Catalog, new: &Catalog, list: &CodeList) -> Result<String> {
+pub(crate) fn codes(old: &Catalog, new: &Catalog, list: &CodeList) -> Result<String> {
     let table = new.table(&Relation::Codes(list.id.as_str().into()))?;
     let before = old.list(&list.id);
     let mut rows = vec![];
@@ -235,7 +206,7 @@ fn codes(old: &Catalog, new: &Catalog, list: &CodeList) -> Result<String> {
         .collect())
 }
 
-async fn make_view(
+pub(crate) async fn make_view(
     session: &Session,
     catalog: &Catalog,
     ft: &FeatureType,
@@ -271,7 +242,18 @@ async fn make_view(
         sql::ident(&schema),
         views::define(&schema, &name, &query, replace)
     );
-    session.run(&text).await.map_err(|e| e.at(place))?;
+    if replace {
+        session.run("SAVEPOINT cabd_view").await?;
+        // Columns of other types or collations are no reason to give up.
+        if session.run(&text).await.is_err() {
+            let anew = views::define(&schema, &name, &query, false);
+            session.run("ROLLBACK TO SAVEPOINT cabd_view").await?;
+            session.run(&anew).await.map_err(|e| e.at(place))?;
+        }
+        session.run("RELEASE SAVEPOINT cabd_view").await?;
+    } else {
+        session.run(&text).await.map_err(|e| e.at(place))?;
+    }
     client
         .execute(include_str!("../sql/remember_view.sql"), &[&schema, &name])
         .await
@@ -310,13 +292,21 @@ pub(crate) async fn load(session: &Session) -> Result<Catalog> {
                 .push(serde_json::from_str(text).map_err(damaged)?),
         }
     }
+    let declared = manifest.clone();
     load_sets(session, &mut manifest).await?;
-    load_heads(session, &mut manifest).await?;
-    load_metadata(session, &mut manifest).await?;
+    let heads = load_heads(session, &mut manifest).await?;
+    let extra = load_metadata(session, &mut manifest).await?;
     for list in &mut manifest.lists {
-        *list = load_codes(session, list).await?;
+        let loaded = load_codes(session, list).await?;
+        let codes = loaded.codes.iter().map(|c| Code {
+            retired: list.get(&c.code).is_some_and(|k| k.retired),
+            ..c.clone()
+        });
+        *list = loaded.with_codes(codes.collect());
     }
-    Ok(Catalog::assemble(version, manifest))
+    let mut drift = vec![];
+    let types = registered::load(session, &mut manifest, heads, extra, &mut drift).await?;
+    Ok(Catalog::loaded(version, manifest, declared, types).with_drift(drift))
 }
 
 /// The sets are those registered; what only a declaration knows (other names) is kept.
@@ -339,34 +329,92 @@ async fn load_sets(session: &Session, manifest: &mut Manifest) -> Result<()> {
                 name,
                 column,
                 aliases: vec![],
+                registered: true,
             }),
         }
     }
     Ok(())
 }
 
-async fn load_heads(session: &Session, manifest: &mut Manifest) -> Result<()> {
+/// The views that are there and not the generated ones, as `schema.view`.
+pub(crate) async fn replaced(session: &Session) -> Result<HashSet<String>> {
     let rows = session
         .client()?
-        .query(
-            "SELECT type::text, name_en::text, coalesce(name_fr, '')::text, coalesce(description, ''), data_version \
-             FROM cabd.feature_types",
-            &[],
-        )
+        .query(include_str!("../sql/doctor_views.sql"), &[])
         .await
         .map_err(pg)?;
-    for row in &rows {
-        let id: &str = row.get(0);
-        if let Some(ft) = manifest.types.iter_mut().find(|t| t.id() == id) {
-            ft.head.name = Text::new(row.get::<_, String>(1), row.get::<_, String>(2));
-            ft.head.description.en = row.get(3);
-            ft.head.data_version = row.get(4);
+    Ok(rows.iter().map(|r| r.get(0)).collect())
+}
+
+/// Drops a type's generated views; those that somebody replaced stay.
+pub(crate) async fn drop_views(
+    session: &Session,
+    ft: &FeatureType,
+    replaced: &HashSet<String>,
+) -> Result<()> {
+    if ft.is_registered() {
+        return Ok(());
+    }
+    for lang in Lang::ALL {
+        let (schema, name) = views::view_name(ft, lang);
+        if replaced.contains(&format!("{schema}.{name}")) {
+            continue;
         }
+        let view = sql::qualified(&schema, &name);
+        session
+            .run(&format!(
+                "DROP VIEW IF EXISTS {view}; DELETE FROM cabd.generated_views WHERE view_schema = {} AND view_name = {}",
+                sql::literal(&schema),
+                sql::literal(&name)
+            ))
+            .await
+            .map_err(|e| e.at(format!("view {schema}.{name}")))?;
     }
     Ok(())
 }
 
-async fn load_metadata(session: &Session, manifest: &mut Manifest) -> Result<()> {
+/// Brings the heads up to date; gives those that no manifest declares.
+async fn load_heads(session: &Session, manifest: &mut Manifest) -> Result<Vec<TypeHead>> {
+    let rows = session
+        .client()?
+        .query(
+            "SELECT type::text, name_en::text, coalesce(name_fr, '')::text, coalesce(description, ''), data_version, \
+             data_view, default_featurename_field::text FROM cabd.feature_types ORDER BY type",
+            &[],
+        )
+        .await
+        .map_err(pg)?;
+    let mut others = vec![];
+    for row in &rows {
+        let id: &str = row.get(0);
+        let name = Text::new(row.get::<_, String>(1), row.get::<_, String>(2));
+        match manifest.types.iter_mut().find(|t| t.id() == id) {
+            Some(ft) => {
+                ft.head.name = name;
+                ft.head.description.en = row.get(3);
+                ft.head.data_version = row.get(4);
+            }
+            None => others.push(TypeHead {
+                id: id.to_owned(),
+                name,
+                description: Text::new(row.get::<_, String>(3), ""),
+                schema: None,
+                table: None,
+                view: row.get(5),
+                data_version: row.get(4),
+                name_attribute: row.get(6),
+                sources: Default::default(),
+                community: None,
+            }),
+        }
+    }
+    Ok(others)
+}
+
+/// The rows of each view that no attribute has, as attributes.
+pub(crate) type Extra = HashMap<String, Vec<Attribute>>;
+
+async fn load_metadata(session: &Session, manifest: &mut Manifest) -> Result<Extra> {
     let rows = session
         .client()?
         .query(
@@ -387,33 +435,49 @@ async fn load_metadata(session: &Session, manifest: &mut Manifest) -> Result<()>
         let (schema, root) = ft.view();
         let view = format!("{schema}.{root}");
         for a in &mut ft.attributes {
-            let Some(json) = by_field.get(&(view.clone(), a.id.clone())) else {
-                continue;
-            };
-            let text = |k: &str| json[k].as_str().unwrap_or_default().to_owned();
-            let flag = |k: &str| json[k].as_bool().unwrap_or_default();
-            a.name = Text::new(text("name_en"), text("name_fr"));
-            a.description = Text::new(text("description_en"), text("description_fr"));
-            a.is_link = flag("is_link");
-            a.tile = flag("include_vector_tile");
-            a.name_search = flag("is_name_search");
-            a.short = json["shape_field_name"].as_str().map(str::to_owned);
-            a.sets = sets
-                .iter()
-                .filter_map(|s| {
-                    let place = match &json[s.column.as_str()] {
-                        serde_json::Value::Bool(true) => 1,
-                        other => i32::try_from(other.as_i64()?).ok()?,
-                    };
-                    Some((s.name.clone(), place))
-                })
-                .collect();
+            if let Some(json) = by_field.remove(&(view.clone(), a.id.clone())) {
+                overlay(a, &json, &sets);
+            }
+        }
+        for a in &ft.retired {
+            by_field.remove(&(view.clone(), a.id.clone()));
         }
     }
-    Ok(())
+    let mut extra: Extra = HashMap::new();
+    let mut rest: Vec<_> = by_field.into_iter().collect();
+    rest.sort_by(|a, b| a.0.cmp(&b.0));
+    for ((view, field), json) in rest {
+        let data_type = json["data_type"].as_str().unwrap_or_default();
+        let mut a = metadata_attribute(&field, data_type);
+        overlay(&mut a, &json, &sets);
+        extra.entry(view).or_default().push(a);
+    }
+    Ok(extra)
 }
 
-async fn load_codes(session: &Session, list: &CodeList) -> Result<CodeList> {
+/// Texts, flags and places in sets follow the metadata row.
+fn overlay(a: &mut Attribute, json: &serde_json::Value, sets: &[AttributeSet]) {
+    let text = |k: &str| json[k].as_str().unwrap_or_default().to_owned();
+    let flag = |k: &str| json[k].as_bool().unwrap_or_default();
+    a.name = Text::new(text("name_en"), text("name_fr"));
+    a.description = Text::new(text("description_en"), text("description_fr"));
+    a.is_link = flag("is_link");
+    a.tile = flag("include_vector_tile");
+    a.name_search = flag("is_name_search");
+    a.short = json["shape_field_name"].as_str().map(str::to_owned);
+    a.sets = sets
+        .iter()
+        .filter_map(|s| {
+            let place = match &json[s.column.as_str()] {
+                serde_json::Value::Bool(true) => 1,
+                other => i32::try_from(other.as_i64()?).ok()?,
+            };
+            Some((s.name.clone(), place))
+        })
+        .collect();
+}
+
+pub(crate) async fn load_codes(session: &Session, list: &CodeList) -> Result<CodeList> {
     let rows = session
         .client()?
         .query(&metadata::codes(list), &[])
@@ -448,6 +512,7 @@ async fn load_codes(session: &Session, list: &CodeList) -> Result<CodeList> {
             name: Text::new(text(1)?, text(2)?),
             description: Text::new(text(3)?, text(4)?),
             more,
+            retired: false,
         });
     }
     codes.sort_by(|a, b| a.code.cmp(&b.code));

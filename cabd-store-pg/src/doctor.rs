@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cabd_core::catalog::{Catalog, Table, check};
+use cabd_core::catalog::{Catalog, Served, Table};
 use cabd_core::error::Result;
 use cabd_core::lang::Lang;
 use cabd_core::store::{Finding, Severity};
@@ -65,7 +65,7 @@ pub(crate) async fn examine(store: &PgStore) -> Result<Vec<Finding>> {
     version(&session, &mut report).await?;
     let catalog = store.catalog_on(&mut session).await?;
     let present = present(&session).await?;
-    for problem in check(&catalog.to_manifest()) {
+    for problem in catalog.problems() {
         report.0.push(Finding {
             severity: Severity::Error,
             check: "metadata",
@@ -277,7 +277,22 @@ async fn view_drift(
     present: &Present,
     catalog: &Catalog,
 ) -> Result<()> {
-    for ft in catalog.types() {
+    for d in catalog.drift().into_iter().filter(|d| d.field == "type") {
+        report.add(
+            Severity::Warning,
+            "metadata",
+            d.object,
+            format!("the type is {} but {}", d.declared, d.present),
+            "make the views <data_view>_en and <data_view>_fr with cabd_id and a geometry, and a metadata row a column",
+        );
+    }
+    let read: HashSet<String> = catalog
+        .types()
+        .filter(|t| t.served != Served::Tables && !t.is_registered())
+        .flat_map(|ft| Lang::ALL.map(|lang| views::view_name(ft, lang)))
+        .map(|(schema, name)| format!("{schema}.{name}"))
+        .collect();
+    for ft in catalog.types().filter(|t| !t.is_registered()) {
         for lang in Lang::ALL {
             let (schema, name) = views::view_name(ft, lang);
             let name = format!("{schema}.{name}");
@@ -293,12 +308,22 @@ async fn view_drift(
         }
     }
     for name in texts(session, include_str!("../sql/doctor_views.sql")).await? {
+        if read.contains(&name) {
+            report.add(
+                Severity::Note,
+                "view",
+                name,
+                "the view was replaced by hand; it is read as it is",
+                "`cabd type apply --overwrite-drift` makes the generated one again",
+            );
+            continue;
+        }
         report.add(
             Severity::Warning,
             "view",
             name,
-            "the view was replaced by hand",
-            "the store itself reads the tables; `PgStore::regenerate` makes the view anew",
+            "the view was replaced by hand and lacks columns, so the tables are read instead",
+            "add the columns, or make the generated one again with `cabd type apply --overwrite-drift`",
         );
     }
     Ok(())

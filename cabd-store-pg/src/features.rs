@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use tokio_postgres::RowStream;
 
-use cabd_core::error::Result;
+use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::feature::{Applied, BatchBuilder, ChangeHead, FeatureBatch, Fields};
 use cabd_core::query::{FeatureQuery, Plan, nearest_radii_m, plan, plan_count};
 use cabd_core::store::{
@@ -31,11 +31,12 @@ async fn open(session: &mut Session, q: Query) -> Result<(Pin<Box<RowStream>>, V
     let wires = Wire::of(statement.columns())?;
     session.begin_work();
     let params: Vec<Param> = q.params;
-    let rows = session
-        .client()?
-        .query_raw(&statement, params)
-        .await
-        .map_err(pg)?;
+    let client = session.client()?;
+    let rows = client.query_raw(&statement, params).await.map_err(|e| {
+        // A kept statement whose columns have changed would be refused for ever.
+        client.statement_cache.clear();
+        pg(e)
+    })?;
     Ok((Box::pin(rows), wires))
 }
 
@@ -105,9 +106,13 @@ impl Reading {
     }
 }
 
-#[async_trait]
-impl FeatureStore for PgStore {
-    async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+/// Whether a statement may have been made for tables that a change of the catalogue has since altered.
+fn is_outdated(e: &Error) -> bool {
+    matches!(e.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported)
+}
+
+impl PgStore {
+    async fn open_features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
         let mut session = self.pool.session().await?;
         let catalog = self.catalog_on(&mut session).await?;
         let plan = plan(&catalog, query)?;
@@ -134,7 +139,7 @@ impl FeatureStore for PgStore {
         })
     }
 
-    async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+    async fn count_features(&self, query: &FeatureQuery) -> Result<u64> {
         let mut session = self.pool.session().await?;
         let catalog = self.catalog_on(&mut session).await?;
         let plan = plan_count(&catalog, query)?;
@@ -144,7 +149,7 @@ impl FeatureStore for PgStore {
         Ok(n)
     }
 
-    async fn records(&self, query: &RecordQuery) -> Result<RecordStream> {
+    async fn open_records(&self, query: &RecordQuery) -> Result<RecordStream> {
         let mut session = self.pool.session().await?;
         let catalog = self.catalog_on(&mut session).await?;
         let table = catalog.table(&query.relation)?;
@@ -171,11 +176,39 @@ impl FeatureStore for PgStore {
             });
         Ok(records.boxed())
     }
+}
+
+// A statement that waited for a change of the catalogue meets other tables than it was made for: once more then, with
+// the catalogue of now.
+#[async_trait]
+impl FeatureStore for PgStore {
+    async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        match self.open_features(query).await {
+            Err(e) if is_outdated(&e) => self.open_features(query).await,
+            answer => answer,
+        }
+    }
+
+    async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        match self.count_features(query).await {
+            Err(e) if is_outdated(&e) => self.count_features(query).await,
+            answer => answer,
+        }
+    }
+
+    async fn records(&self, query: &RecordQuery) -> Result<RecordStream> {
+        match self.open_records(query).await {
+            Err(e) if is_outdated(&e) => self.open_records(query).await,
+            answer => answer,
+        }
+    }
 
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
         let mut session = self.pool.session().await?;
         let catalog = self.catalog_on(&mut session).await?;
-        let mut transaction = Transaction::begin(session, catalog.clone(), head).await?;
+        let mut transaction = Transaction::begin(session, catalog, head).await?;
+        // The catalogue may have changed while the transaction waited to begin.
+        let catalog = transaction.catalog.clone();
         let counts = match apply_operations(&catalog, &mut transaction, operations).await {
             Ok(counts) => counts,
             Err(e) => {

@@ -11,9 +11,11 @@ mod catalog;
 mod config;
 mod doctor;
 mod error;
+mod evolve;
 mod features;
 mod migrate;
 mod pool;
+mod registered;
 mod row;
 mod sql;
 mod tls;
@@ -28,7 +30,8 @@ use async_trait::async_trait;
 
 use cabd_core::catalog::{Catalog, Manifest, Relation};
 use cabd_core::error::{Error, ErrorKind, Result};
-use cabd_core::store::{AuditStore, Capabilities, Finding, Store, StoreInfo};
+use cabd_core::query::FeatureQuery;
+use cabd_core::store::{AuditStore, Capabilities, FeatureStore, Finding, Store, StoreInfo};
 
 use crate::error::pg;
 use crate::pool::{Pool, Session};
@@ -167,8 +170,12 @@ impl Store for PgStore {
         ]);
         let mut features = BTreeMap::new();
         for ft in catalog.types().filter(|t| !t.is_super()) {
-            let table = catalog.table(&Relation::feature(ft.id()))?;
-            features.insert(ft.id().to_owned(), rows_of(&session, table).await?);
+            let n = if ft.is_registered() {
+                self.count(&FeatureQuery::of(ft.id())).await?
+            } else {
+                rows_of(&session, catalog.table(&Relation::feature(ft.id()))?).await?
+            };
+            features.insert(ft.id().to_owned(), n);
         }
         let sources = rows_of(&session, catalog.table(&Relation::DataSource)?).await?;
         drop(session);

@@ -19,6 +19,7 @@ use cabd_core::store::{Row, RowChange, WriteTransaction};
 use cabd_core::value::Value;
 
 use crate::bulk::Bulk;
+use crate::catalog::{load, version};
 use crate::error::pg;
 use crate::pool::Session;
 use crate::row::{Wire, values};
@@ -96,6 +97,11 @@ impl Transaction {
             .query_one(&statement, &refs(&params))
             .await
             .map_err(pg)?;
+        let catalog = if version(&session).await? == catalog.version {
+            catalog
+        } else {
+            Arc::new(load(&session).await?)
+        };
         Ok(Self {
             at_work: AtWork::Idle(Box::new(session)),
             gathered: BTreeMap::new(),

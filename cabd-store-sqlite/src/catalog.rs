@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cabd_core::catalog::{
-    AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Relation, TILE_SET, Table,
-    flat_name, geometry_kind, tables_of,
+    Attribute, AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Relation, TILE_SET,
+    Table, flat_name, geometry_kind, metadata_attribute, tables_of,
 };
-use cabd_core::store::CatalogPlan;
 use cabd_core::{Error, Lang, Manifest, Result, Text, Value};
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use crate::error::db;
+use crate::registered;
 use crate::spatial::{self, Layer, identifier};
 use crate::sql::{ddl, flat, table_name, triggers, views};
 use crate::types::{from_sql, to_sql};
@@ -46,23 +46,47 @@ fn bodies<T: serde::de::DeserializeOwned>(conn: &Connection, kind: &str) -> Resu
 /// Reads the whole catalogue.
 pub(crate) fn load(conn: &Connection) -> Result<Catalog> {
     let version = version(conn)?;
-    let mut manifest = Manifest {
+    let declared = Manifest {
         types: bodies(conn, "type")?,
         lists: bodies(conn, "list")?,
         sets: bodies(conn, "set")?,
     };
+    let mut manifest = declared.clone();
     for list in &mut manifest.lists {
         let codes = codes(conn, list)?;
+        let retired = |c: &Code| list.get(&c.code).is_some_and(|k| k.retired);
+        let codes = codes
+            .into_iter()
+            .map(|c| Code {
+                retired: retired(&c),
+                ..c
+            })
+            .collect();
         *list = list.with_codes(codes);
     }
+    registered::sets(conn, &mut manifest.sets)?;
+    let mut drift = vec![];
+    let heads = registered::heads(conn)?;
     for ft in &mut manifest.types {
-        overlay(conn, ft, &manifest.sets)?;
+        if let Some(h) = heads.iter().find(|h| h.id == ft.head.id) {
+            ft.head.name = h.name.clone();
+            ft.head.description.en.clone_from(&h.description.en);
+            ft.head.data_version.clone_from(&h.data_version);
+        }
+        let extra = overlay(conn, ft, &manifest.sets)?;
+        registered::replaced(conn, ft, extra, &mut drift)?;
     }
-    Ok(Catalog::assemble(version, manifest))
+    let mut types = vec![];
+    for head in heads {
+        if manifest.types.iter().all(|t| t.id() != head.id) {
+            types.extend(registered::read(conn, head, &manifest.sets, &mut drift)?);
+        }
+    }
+    Ok(Catalog::loaded(version, manifest, declared, types).with_drift(drift))
 }
 
 /// The codes of a list, as its table has them.
-fn codes(conn: &Connection, list: &CodeList) -> Result<Vec<Code>> {
+pub(crate) fn codes(conn: &Connection, list: &CodeList) -> Result<Vec<Code>> {
     let doing = db("read a code table");
     let extra: String = list
         .columns
@@ -104,13 +128,18 @@ fn codes(conn: &Connection, list: &CodeList) -> Result<Vec<Code>> {
             name: Text::new(text(1)?, text(2)?),
             description: Text::new(text(3)?, text(4)?),
             more,
+            retired: false,
         });
     }
     Ok(out)
 }
 
-/// Labels, descriptions, flags and set orders follow the documented metadata rows.
-fn overlay(conn: &Connection, ft: &mut FeatureType, sets: &[AttributeSet]) -> Result<()> {
+/// Labels, descriptions, flags and set orders follow the documented metadata rows. Gives the rows that no attribute has.
+pub(crate) fn overlay(
+    conn: &Connection,
+    ft: &mut FeatureType,
+    sets: &[AttributeSet],
+) -> Result<Vec<Attribute>> {
     let doing = db("read the attributes' metadata");
     let orders: String = sets
         .iter()
@@ -118,7 +147,8 @@ fn overlay(conn: &Connection, ft: &mut FeatureType, sets: &[AttributeSet]) -> Re
         .collect();
     let sql = format!(
         "SELECT field_name, name_en, name_fr, description_en, description_fr, is_link, include_vector_tile, \
-         is_name_search, shape_field_name{orders} FROM cabd_feature_type_metadata WHERE view_name = ?"
+         is_name_search, shape_field_name, data_type{orders} FROM cabd_feature_type_metadata WHERE view_name = ? \
+         ORDER BY rowid"
     );
     let mut s = conn.prepare(&sql).map_err(&doing)?;
     let (schema, view) = ft.view();
@@ -129,17 +159,22 @@ fn overlay(conn: &Connection, ft: &mut FeatureType, sets: &[AttributeSet]) -> Re
         .enumerate()
         .map(|(i, a)| (a.id.clone(), i))
         .collect();
+    let mut extra = vec![];
     while let Some(r) = rows.next().map_err(&doing)? {
         let text = |i: usize| {
             r.get::<_, Option<String>>(i)
                 .map(Option::unwrap_or_default)
                 .map_err(&doing)
         };
-        let Some(a) = places
-            .get(&text(0)?)
-            .and_then(|i| ft.attributes.get_mut(*i))
-        else {
-            continue;
+        let id = text(0)?;
+        let known = places.get(&id).and_then(|i| ft.attributes.get_mut(*i));
+        let a = match known {
+            Some(a) => a,
+            None => {
+                extra.push(metadata_attribute(&id, &text(9)?));
+                let last = extra.len() - 1;
+                &mut extra[last]
+            }
         };
         a.name = Text::new(text(1)?, text(2)?);
         a.description = Text::new(text(3)?, text(4)?);
@@ -154,61 +189,14 @@ fn overlay(conn: &Connection, ft: &mut FeatureType, sets: &[AttributeSet]) -> Re
         a.short = Some(text(8)?).filter(|t| !t.is_empty());
         a.sets.clear();
         for (i, set) in sets.iter().enumerate() {
-            if let Some(order) = r.get::<_, Option<i32>>(9 + i).map_err(&doing)? {
+            if let Some(order) = r.get::<_, Option<i32>>(10 + i).map_err(&doing)? {
                 a.sets.insert(set.name.clone(), order);
             }
         }
     }
-    Ok(())
-}
-
-/// Applies a manifest inside an open transaction.
-pub(crate) fn change(conn: &Connection, old: &Catalog, manifest: &Manifest) -> Result<CatalogPlan> {
-    let (merged, plan) = old.merged(manifest)?;
-    if plan.steps.is_empty() {
-        return Ok(plan);
-    }
-    let new = Catalog::assemble(old.version + 1, merged);
-    for set in new.sets() {
-        put_set(conn, set)?;
-    }
-    for list in new.lists().filter(|l| old.list(&l.id) != Some(l)) {
-        put_body(conn, "list", &list.id, &list.with_codes(vec![]))?;
-    }
-    for t in new.tables() {
-        if matches!(t.relation, Relation::DataSource | Relation::Contact) {
-            put_triggers(conn, &t)?;
-            continue;
-        }
-        match old.table(&t.relation) {
-            Err(_) => create(conn, &new, &t)?,
-            Ok(before) if before != &t => widen(conn, before, &t)?,
-            Ok(_) => {}
-        }
-    }
-    for list in new.lists().filter(|l| old.list(&l.id) != Some(l)) {
-        put_codes(conn, &new, list)?;
-    }
-    for ft in new.types() {
-        let before = old.feature_type(ft.id()).ok();
-        if before == Some(ft) {
-            continue;
-        }
-        let had = before.is_some_and(|b| b.head.community.is_some());
-        if ft.head.community.is_some() && !ft.is_super() && !had {
-            for sql in ddl::create_staging(ft) {
-                run(conn, &sql)?;
-            }
-        }
-        put_type(conn, &new, ft)?;
-    }
-    run(conn, "DROP VIEW IF EXISTS cabd_updates_pending")?;
-    define(conn, "cabd_updates_pending", &views::updates_pending(&new))?;
-    // A view may read any other type (hidden_by), so all of them follow.
-    for ft in new.types() {
-        make_views(conn, &new, ft)?;
-    }
-    Ok(plan)
+    let retired = |a: &Attribute| ft.retired.iter().any(|r| r.id == a.id);
+    extra.retain(|a| !retired(a));
+    Ok(extra)
 }
 
 pub(crate) fn run(conn: &Connection, sql: &str) -> Result<()> {
@@ -217,7 +205,7 @@ pub(crate) fn run(conn: &Connection, sql: &str) -> Result<()> {
 }
 
 /// Creates a view or trigger and keeps its text, so that drift can be seen.
-fn define(conn: &Connection, object: &str, sql: &str) -> Result<()> {
+pub(crate) fn define(conn: &Connection, object: &str, sql: &str) -> Result<()> {
     run(conn, sql)?;
     conn.execute(
         "INSERT INTO cabd_generated (object, definition) VALUES (?1, ?2) ON CONFLICT (object) DO UPDATE SET definition = ?2",
@@ -227,7 +215,12 @@ fn define(conn: &Connection, object: &str, sql: &str) -> Result<()> {
     Ok(())
 }
 
-fn put_body(conn: &Connection, kind: &str, id: &str, body: &impl serde::Serialize) -> Result<()> {
+pub(crate) fn put_body(
+    conn: &Connection,
+    kind: &str,
+    id: &str,
+    body: &impl serde::Serialize,
+) -> Result<()> {
     let body =
         serde_json::to_string(body).map_err(|e| Error::internal("manifest as JSON").because(e))?;
     conn.execute(
@@ -238,7 +231,7 @@ fn put_body(conn: &Connection, kind: &str, id: &str, body: &impl serde::Serializ
     Ok(())
 }
 
-fn put_set(conn: &Connection, set: &AttributeSet) -> Result<()> {
+pub(crate) fn put_set(conn: &Connection, set: &AttributeSet) -> Result<()> {
     let doing = db("write an attribute set");
     let has: bool = conn
         .query_row(
@@ -279,12 +272,19 @@ pub(crate) fn layer_of(t: &Table) -> Option<Layer> {
     })
 }
 
-fn create(conn: &Connection, catalog: &Catalog, t: &Table) -> Result<()> {
-    run(conn, &ddl::create_table(catalog, t)?)?;
+/// Makes a table; one that an administrator made is taken over, and gets the columns it lacks.
+pub(crate) fn create(conn: &Connection, catalog: &Catalog, t: &Table) -> Result<()> {
+    let have = crate::evolve::view_columns(conn, &[flat(t)])?;
+    if have.is_empty() {
+        run(conn, &ddl::create_table(catalog, t)?)?;
+    } else {
+        registered::take_over(conn, t, &have)?;
+    }
     if let Some(sql) = ddl::key_index(t) {
         run(conn, &sql)?;
     }
-    for (_, sql) in ddl::look_up_indexes(t) {
+    for (name, sql) in ddl::look_up_indexes(t) {
+        run(conn, &format!("DROP INDEX IF EXISTS {}", identifier(&name)))?;
         run(conn, &sql)?;
     }
     if let Some(layer) = layer_of(t) {
@@ -326,6 +326,7 @@ pub(crate) fn drop_triggers(conn: &Connection, t: &Table) -> Result<()> {
 
 /// Makes what is missing: triggers (changed ones too), look-up indexes, views. A view changed by hand is left alone.
 pub(crate) fn repair(conn: &Connection, catalog: &Catalog) -> Result<()> {
+    let catalog = &catalog.from_tables();
     let has = |name: &str| -> Result<bool> {
         conn.query_row(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)",
@@ -342,7 +343,7 @@ pub(crate) fn repair(conn: &Connection, catalog: &Catalog) -> Result<()> {
         }
         put_triggers(conn, &t)?;
     }
-    for ft in catalog.types() {
+    for ft in catalog.types().filter(|t| !t.is_registered()) {
         for lang in Lang::ALL {
             let name = views::view_name(ft, lang);
             if !has(&name)? {
@@ -350,30 +351,12 @@ pub(crate) fn repair(conn: &Connection, catalog: &Catalog) -> Result<()> {
                     .map_err(db("forget a definition"))?;
             }
         }
-        make_views(conn, catalog, ft)?;
+        make_views(conn, catalog, ft, false)?;
     }
     Ok(())
 }
 
-fn widen(conn: &Connection, before: &Table, t: &Table) -> Result<()> {
-    for (i, c) in t.columns.iter().enumerate() {
-        if !before.columns.iter().any(|b| b.name == c.name) {
-            run(conn, &ddl::add_column(t, i))?;
-        }
-    }
-    let had: Vec<String> = ddl::look_up_indexes(before)
-        .into_iter()
-        .map(|(n, _)| n)
-        .collect();
-    for (name, sql) in ddl::look_up_indexes(t) {
-        if !had.contains(&name) {
-            run(conn, &sql)?;
-        }
-    }
-    put_triggers(conn, t)
-}
-
-fn put_codes(conn: &Connection, catalog: &Catalog, list: &CodeList) -> Result<()> {
+pub(crate) fn put_codes(conn: &Connection, catalog: &Catalog, list: &CodeList) -> Result<()> {
     let doing = db("write a code table");
     let t = catalog.table(&Relation::Codes(list.id.as_str().into()))?;
     let width = 5 + list.columns.len();
@@ -414,9 +397,10 @@ fn put_codes(conn: &Connection, catalog: &Catalog, list: &CodeList) -> Result<()
     Ok(())
 }
 
-fn put_type(conn: &Connection, catalog: &Catalog, ft: &FeatureType) -> Result<()> {
+pub(crate) fn put_type(conn: &Connection, catalog: &Catalog, ft: &FeatureType) -> Result<()> {
     let doing = db("write the type's metadata");
-    put_body(conn, "type", ft.id(), ft)?;
+    let declared = catalog.declared().types.iter().find(|t| t.id() == ft.id());
+    put_body(conn, "type", ft.id(), declared.unwrap_or(ft))?;
     let (schema, view) = ft.view();
     let view = format!("{schema}.{view}");
     let source = |suffix: &str| format!("{}.{}_{suffix}", ft.schema(), ft.id());
@@ -491,21 +475,67 @@ fn put_type(conn: &Connection, catalog: &Catalog, ft: &FeatureType) -> Result<()
     Ok(())
 }
 
-fn make_views(conn: &Connection, catalog: &Catalog, ft: &Arc<FeatureType>) -> Result<()> {
+/// Drops a type's generated views; one that somebody replaced stays.
+pub(crate) fn drop_views(conn: &Connection, ft: &FeatureType) -> Result<()> {
+    if ft.is_registered() {
+        return Ok(());
+    }
+    for lang in Lang::ALL {
+        let name = views::view_name(ft, lang);
+        if crate::evolve::is_replaced(conn, &name)? {
+            continue;
+        }
+        run(conn, &format!("DROP VIEW IF EXISTS {}", identifier(&name)))?;
+        conn.execute("DELETE FROM cabd_generated WHERE object = ?", [&name])
+            .map_err(db("forget a definition"))?;
+    }
+    Ok(())
+}
+
+/// Removes a type's views and its rows in the documented tables.
+pub(crate) fn forget_type(conn: &Connection, ft: &FeatureType) -> Result<()> {
+    let doing = db("forget a type");
+    drop_views(conn, ft)?;
+    for lang in Lang::ALL {
+        spatial::drop_view_layer(conn, &views::view_name(ft, lang)).map_err(&doing)?;
+    }
+    let (schema, view) = ft.view();
+    conn.execute(
+        "DELETE FROM cabd_feature_type_metadata WHERE view_name = ?",
+        [format!("{schema}.{view}")],
+    )
+    .map_err(&doing)?;
+    for table in ["cabd_feature_type_version_history", "cabd_feature_types"] {
+        conn.execute(&format!("DELETE FROM {table} WHERE type = ?"), [ft.id()])
+            .map_err(&doing)?;
+    }
+    Ok(())
+}
+
+/// Makes the generated views of a type where they are missing or not of today's catalogue. A view that somebody replaced
+/// stays, unless it is to be overwritten.
+pub(crate) fn make_views(
+    conn: &Connection,
+    catalog: &Catalog,
+    ft: &Arc<FeatureType>,
+    overwrite: bool,
+) -> Result<()> {
     for lang in Lang::ALL {
         let name = views::view_name(ft, lang);
         let sql = views::create_view(catalog, ft, lang)?;
-        let known: Option<String> = {
-            let mut s = conn
-                .prepare("SELECT definition FROM cabd_generated WHERE object = ?")
-                .map_err(db("read a definition"))?;
-            let mut rows = s.query([&name]).map_err(db("read a definition"))?;
-            match rows.next().map_err(db("read a definition"))? {
-                Some(r) => r.get(0).map_err(db("read a definition"))?,
-                None => None,
-            }
-        };
-        if known.as_deref() == Some(sql.as_str()) {
+        let replaced = crate::evolve::is_replaced(conn, &name)?;
+        if replaced && !overwrite {
+            continue;
+        }
+        let known: Option<String> = conn
+            .query_row(
+                "SELECT definition FROM cabd_generated WHERE object = ?",
+                [&name],
+                |r| r.get(0),
+            )
+            .optional()
+            .map_err(db("read a definition"))?;
+        if known.as_deref() == Some(sql.as_str()) && !replaced {
             continue;
         }
         run(conn, &format!("DROP VIEW IF EXISTS {}", identifier(&name)))?;

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::catalog::layer_of;
 use crate::error::db;
+use crate::evolve::reads_views;
 use crate::spatial::{identifier, literal};
 use crate::sql::{ddl, flat, table_name, triggers, views};
 
@@ -30,11 +31,13 @@ pub(crate) fn examine(conn: &Connection, catalog: &Catalog) -> Result<Vec<Findin
             d.spatial(&t)?;
         }
     }
-    for ft in catalog.types() {
+    d.registered(catalog);
+    let tables = catalog.from_tables();
+    for ft in catalog.types().filter(|t| !t.is_registered()) {
         for lang in Lang::ALL {
             d.view(
                 &views::view_name(ft, lang),
-                &views::create_view(catalog, ft, lang)?,
+                &views::create_view(&tables, ft, lang)?,
                 ft,
             )?;
         }
@@ -140,7 +143,7 @@ impl Doctor<'_> {
         if matches!(t.relation, Relation::Feature(_)) {
             for extra in have
                 .iter()
-                .filter(|h| *h != "fid" && t.position(h).is_none())
+                .filter(|h| *h != "fid" && !h.starts_with("kept_") && t.position(h).is_none())
             {
                 self.report(
                     Severity::Note,
@@ -316,6 +319,19 @@ impl Doctor<'_> {
         Ok(())
     }
 
+    /// Types that cannot be served as they are registered.
+    fn registered(&mut self, catalog: &Catalog) {
+        for d in catalog.drift().into_iter().filter(|d| d.field == "type") {
+            self.report(
+                Severity::Warning,
+                "metadata",
+                &d.object,
+                format!("the type is {} but {}", d.declared, d.present),
+                "make the views <data_view>_en and <data_view>_fr with cabd_id and a geometry, and a metadata row a column",
+            );
+        }
+    }
+
     fn view(&mut self, name: &str, generated: &str, ft: &cabd_core::FeatureType) -> Result<()> {
         match self.definition(name)? {
             None => self.report(
@@ -325,12 +341,19 @@ impl Doctor<'_> {
                 "the view is missing",
                 "`cabd init` on the file makes it again",
             ),
+            Some(_) if reads_views(&ft.served) => self.report(
+                Severity::Note,
+                "view",
+                name,
+                "the view was replaced by hand; it is read as it is",
+                "`cabd type apply --overwrite-drift` makes the generated one again",
+            ),
             Some(have) if plain(&have) != plain(generated) => self.report(
                 Severity::Warning,
                 "view",
                 name,
-                "the view was changed by hand",
-                "drop it and run `cabd init` to have the generated one",
+                "the view was changed by hand and lacks columns, so the tables are read instead",
+                "add the columns, or make the generated one again with `cabd type apply --overwrite-drift`",
             ),
             Some(_) => {}
         }

@@ -8,12 +8,14 @@ mod catalog;
 mod codec;
 mod doctor;
 mod error;
+mod evolve;
 mod features;
 #[cfg(test)]
 mod foreign_tools;
 mod functions;
 mod migrate;
 mod pool;
+mod registered;
 mod rtree;
 mod spatial;
 mod sql;

@@ -8,11 +8,9 @@ mod text;
 
 use rusqlite::{Connection, OptionalExtension};
 
-#[cfg(test)]
-use layer::drop_layer;
 pub use layer::{
-    Layer, add_layer, add_view_layer, create_layer_triggers, drop_layer_triggers, drop_view_layer,
-    layer, update_statistics,
+    Layer, add_layer, add_view_layer, create_layer_triggers, drop_layer, drop_layer_triggers,
+    drop_view_layer, layer, update_statistics,
 };
 pub(crate) use text::{atomically, identifier, literal, refused};
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cabd_core::catalog::{Catalog, Relation};
+use cabd_core::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
 use cabd_core::feature::{Applied, ChangeHead};
 use cabd_core::store::{
-    AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore, FeatureStream,
-    Finding, LogEntry, OperationStream, RecordQuery, RecordStream, Store, StoreInfo,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore,
+    FeatureStream, Finding, LogEntry, OperationStream, RecordQuery, RecordStream, Store, StoreInfo,
     apply_operations,
 };
 use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use crate::error::{db, lost};
 use crate::pool::{Pool, open_writer, write_ahead};
 use crate::transaction::Transaction;
-use crate::{catalog, doctor, features, migrate, spatial, sql};
+use crate::{catalog, doctor, evolve, features, migrate, registered, spatial, sql};
 
 /// A cabd inventory in one SpatiaLite file.
 ///
@@ -177,15 +177,19 @@ impl SqliteStore {
         .map_err(lost)?
     }
 
-    async fn change(&self, manifest: Manifest) -> Result<CatalogPlan> {
+    async fn change(&self, change: CatalogChange) -> Result<CatalogPlan> {
         let mut writer = self.pool.writer().await?;
         let catalog = self.catalog_of();
         let head = ChangeHead {
-            reason: Some("catalogue".to_owned()),
+            author: change.author.clone(),
+            reason: change
+                .reason
+                .clone()
+                .or_else(|| Some("catalogue".to_owned())),
             ..ChangeHead::default()
         };
         let mut t = Transaction::begin(writer.take()?, head).await?;
-        let done = t.change_catalog(move |conn| catalog(conn), manifest).await;
+        let done = t.evolve(move |conn| catalog(conn), change).await;
         let (conn, done) = match done {
             Ok(plan) if !plan.steps.is_empty() => {
                 let (conn, committed) = t.commit().await;
@@ -233,14 +237,24 @@ impl CatalogStore for SqliteStore {
         self.read(|_, catalog| Ok(catalog)).await
     }
 
-    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
-        let manifest = manifest.clone();
-        self.read(move |_, catalog| Ok(catalog.merged(&manifest)?.1))
+    async fn plan(&self, change: &CatalogChange) -> Result<CatalogPlan> {
+        let change = change.clone();
+        self.read(move |conn, catalog| Ok(evolve::plan(conn, &catalog, &change)?.plan))
             .await
     }
 
-    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
-        self.change(manifest.clone()).await
+    async fn evolve(&self, change: &CatalogChange) -> Result<CatalogPlan> {
+        self.change(change.clone()).await
+    }
+
+    async fn catalog_history(&self) -> Result<Vec<CatalogCommit>> {
+        self.read(|conn, _| evolve::history(conn)).await
+    }
+
+    async fn adopt(&self, feature_type: &str) -> Result<Adopted> {
+        let id = feature_type.to_owned();
+        self.read(move |conn, catalog| registered::adopt(conn, &catalog, &id))
+            .await
     }
 }
 
@@ -368,8 +382,12 @@ impl Store for SqliteStore {
             };
             let mut counts = BTreeMap::new();
             for ft in catalog.types().filter(|t| !t.is_super()) {
-                let table = catalog.table(&Relation::feature(ft.id()))?;
-                counts.insert(ft.id().to_owned(), count(&sql::flat(table))?);
+                let n = if ft.is_registered() {
+                    features::count(conn, &catalog, &FeatureQuery::of(ft.id()))?
+                } else {
+                    count(&sql::flat(catalog.table(&Relation::feature(ft.id()))?))?
+                };
+                counts.insert(ft.id().to_owned(), n);
             }
             Ok(StoreInfo {
                 store: "sqlite".to_owned(),

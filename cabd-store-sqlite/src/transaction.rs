@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cabd_core::catalog::{Catalog, Relation, Table};
+use cabd_core::catalog::{Catalog, CatalogChange, Relation, Table};
 use cabd_core::store::{CatalogPlan, Row, RowChange, WriteTransaction};
-use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Manifest, Result, Value};
+use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Result, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
 use crate::bulk::{BULK_ROWS, Bulk};
 use crate::error::{db, from_sqlite, lost};
+use crate::evolve;
 use crate::spatial::identifier;
 use crate::sql::table_name;
 use crate::types::{from_sql, to_sql};
@@ -97,20 +98,21 @@ impl Transaction {
         .await
     }
 
-    /// Applies a manifest; one commit where it changes anything.
-    pub(crate) async fn change_catalog(
+    /// Changes the catalogue; one commit where it changes anything.
+    pub(crate) async fn evolve(
         &mut self,
         present: impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + 'static,
-        manifest: Manifest,
+        change: CatalogChange,
     ) -> Result<CatalogPlan> {
         self.call(move |s| {
             let old = present(&s.conn)?;
-            let (_, plan) = old.merged(&manifest)?;
-            if plan.steps.is_empty() {
-                return Ok(plan);
+            let evolution = evolve::plan(&s.conn, &old, &change)?;
+            evolution.permitted()?;
+            if evolution.is_empty() {
+                return Ok(evolution.plan);
             }
-            s.changeset()?;
-            crate::catalog::change(&s.conn, &old, &manifest)
+            let changeset = s.changeset()?;
+            evolve::apply(&s.conn, &old, evolution, changeset)
         })
         .await
     }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::catalog::{Catalog, CatalogPlan, Manifest};
+use crate::catalog::{Catalog, CatalogChange, CatalogPlan, Manifest};
 use crate::error::{Error, Result};
 use crate::feature::{Applied, ChangeHead, FeatureBatch, Operation};
 use crate::format::{Format, WriteOptions, write_features};
@@ -109,13 +109,40 @@ impl Store {
         self.wait(self.store.catalog())
     }
 
-    /// Adds the manifest's types, lists and sets; see [`change_catalog`](crate::store::CatalogStore::change_catalog).
+    /// Makes what the manifest declares; see [`change_catalog`](crate::store::CatalogStore::change_catalog).
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a manifest that does not check;
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a change that would drop, narrow or move a value.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a change that would drop or narrow a value.
     pub fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
         self.wait(self.store.change_catalog(manifest))
+    }
+
+    /// What [`Store::evolve`] would do; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`evolve`](crate::store::CatalogStore::evolve).
+    pub fn plan(&self, change: &CatalogChange) -> Result<CatalogPlan> {
+        self.wait(self.store.plan(change))
+    }
+
+    /// Changes the catalogue, or takes changes back; see [`evolve`](crate::store::CatalogStore::evolve).
+    ///
+    /// ```
+    /// use cabd::catalog::CatalogChange;
+    /// let store = cabd::blocking::create("memory:")?;
+    /// store.change_catalog(&cabd::shipped()?)?;
+    /// store.evolve(&CatalogChange::of(Default::default()).retire("dams.comments"))?;
+    /// store.evolve(&CatalogChange::undo(None))?;
+    /// assert!(store.catalog()?.feature_type("dams")?.attribute("comments").is_some());
+    /// # Ok::<(), cabd::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a step that needs to be named, [`ErrorKind::Invalid`](crate::ErrorKind::Invalid)
+    /// for stored values that do not fit.
+    pub fn evolve(&self, change: &CatalogChange) -> Result<CatalogPlan> {
+        self.wait(self.store.evolve(change))
     }
 
     /// The features that pass, batch by batch; nothing but the present batch is held.

@@ -96,6 +96,7 @@ impl Info {
                     "code": c.code.to_value().to_json(),
                     "name": c.name.get(lang),
                     "description": c.description.get(lang),
+                    "retired": c.retired,
                 })
             });
             return output::json(&json!({ "list": list.id, "codes": codes.collect::<Vec<_>>() }));
@@ -103,7 +104,10 @@ impl Info {
         let rows = list.codes.iter().map(|c| {
             vec![
                 c.code.to_string(),
-                c.name.get(lang).to_owned(),
+                match c.retired {
+                    true => format!("{} (retired)", c.name.get(lang)),
+                    false => c.name.get(lang).to_owned(),
+                },
                 c.description.get(lang).to_owned(),
             ]
         });

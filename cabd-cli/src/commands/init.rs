@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cabd::catalog::CatalogPlan;
+use cabd::catalog::{CatalogChange, CatalogPlan};
 use cabd::{Catalog, ErrorKind, Manifest, Result};
 use clap::Args;
 
@@ -12,6 +12,7 @@ use crate::output;
 
 const EXAMPLES: &str = "\
 A second run changes nothing, or adds what a newer catalogue has: types, attributes, codes, labels.
+What would drop or narrow values is refused; `cabd type apply` does it by name.
 
 Examples:
   cabd init inventory.sqlite
@@ -42,7 +43,7 @@ impl Init {
             Ok(store) => store,
             Err(error) if is_absent(error.kind()) => {
                 // A manifest with a fault leaves no empty store behind.
-                Catalog::default().merged(&manifest)?;
+                Catalog::default().evolve(&[], &CatalogChange::of(manifest.clone()))?;
                 let store = cabd::create(&self.store).await?;
                 output::line(format!("{name}: made"))?;
                 store
@@ -87,7 +88,7 @@ fn changes(name: &str, plan: &CatalogPlan, manifest: &Manifest) -> String {
         );
     }
     let steps: Vec<String> = plan
-        .steps
+        .words()
         .iter()
         .map(|step| format!("{name}: {step}"))
         .collect();

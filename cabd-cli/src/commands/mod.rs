@@ -1,5 +1,6 @@
 //! One file for each command: its arguments and what it does.
 
+pub mod codes;
 pub mod completions;
 pub mod doctor;
 pub mod export;
@@ -7,7 +8,9 @@ pub mod info;
 pub mod init;
 pub mod load;
 pub mod query;
+pub mod sets;
 pub mod synth;
+pub mod types;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,9 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Export(export) => export.run().await,
         Command::Info(info) => info.run().await,
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Type(types) => types.run().await,
+        Command::Set(sets) => sets.run().await,
+        Command::Code(codes) => codes.run().await,
         Command::Synth(synth) => synth.run().await,
         Command::Completions(completions) => completions.run(),
     }

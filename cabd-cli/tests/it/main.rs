@@ -10,3 +10,4 @@ mod real_data;
 mod refusals;
 mod stores;
 mod support;
+mod types;

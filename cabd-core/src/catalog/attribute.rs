@@ -185,6 +185,21 @@ impl Attribute {
         }
     }
 
+    /// Makes it a plain column of its own name.
+    pub(crate) fn as_column(&mut self) {
+        self.codes = None;
+        self.required = false;
+        self.tracked = false;
+        self.column = None;
+        self.part = None;
+        self.label_of = None;
+        self.computed = None;
+        self.values_of = None;
+        self.url = None;
+        self.code_in = None;
+        self.present = None;
+    }
+
     /// Whether the value is stored, so that a change can set it.
     pub fn is_stored(&self) -> bool {
         matches!(self.origin(), Origin::Column { .. } | Origin::Id)
@@ -211,4 +226,7 @@ pub struct AttributeSet {
     /// Other names that are accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    /// Whether a row in the metadata tables alone says it; no manifest does.
+    #[serde(skip)]
+    pub registered: bool,
 }

@@ -1,6 +1,7 @@
 //! The checker of manifests: every problem at once, each with type, attribute and next step.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::attribute::{Attribute, GEOMETRY, ID, Origin, TILE_SET};
 use super::code_list::CodeList;
@@ -33,9 +34,17 @@ struct Checker<'a> {
 /// # Ok::<(), cabd_core::Error>(())
 /// ```
 pub fn check(manifest: &Manifest) -> Vec<Error> {
+    check_with(manifest, &[])
+}
+
+/// The problems of a manifest beside types that were registered by SQL, which its super types may have as members.
+pub(crate) fn check_with(manifest: &Manifest, registered: &[Arc<FeatureType>]) -> Vec<Error> {
+    let known = registered.iter().map(|t| (t.id(), &**t));
     let mut c = Checker {
         manifest,
-        types: manifest.types.iter().map(|t| (t.id(), t)).collect(),
+        types: known
+            .chain(manifest.types.iter().map(|t| (t.id(), t)))
+            .collect(),
         lists: manifest.lists.iter().map(|l| (l.id.as_str(), l)).collect(),
         problems: vec![],
     };
@@ -240,7 +249,26 @@ impl<'a> Checker<'a> {
         for a in &ft.attributes {
             let place = format!("type {}, attribute {}", ft.id(), a.id);
             self.identifier(&place, "id", &a.id, MAX_ATTRIBUTE_ID);
+            if a.id.starts_with("kept_") {
+                self.report(
+                    &place,
+                    Error::invalid("id begins like a column that was set aside").value(&a.id),
+                );
+            }
             self.attribute(ft, a, &place);
+        }
+        for a in &ft.retired {
+            let place = format!("type {}, retired attribute {}", ft.id(), a.id);
+            if !a.is_stored() || a.id == ID {
+                self.report(
+                    &place,
+                    Error::invalid("only a stored attribute can be retired")
+                        .hint("leave an attribute without values of its own out"),
+                );
+            }
+            if ft.attributes.iter().any(|x| x.id == a.id) {
+                self.report(&place, Error::invalid("is among the attributes too"));
+            }
         }
         if ft.is_super() {
             self.members(ft, &place);

@@ -62,6 +62,9 @@ pub struct Code {
     /// Values of the list's further columns, as text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub more: BTreeMap<String, String>,
+    /// Whether only rows that have it already may keep it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retired: bool,
 }
 
 /// A further column of a reference table.
@@ -104,6 +107,8 @@ pub struct CodeList {
     pub codes: Vec<Code>,
     #[serde(skip)]
     index: CodeIndex,
+    #[serde(skip)]
+    has_retired: bool,
 }
 
 fn default_key() -> String {
@@ -133,6 +138,7 @@ impl CodeList {
     pub fn with_codes(&self, codes: Vec<Code>) -> CodeList {
         CodeList {
             index: CodeIndex::new(&codes),
+            has_retired: codes.iter().any(|c| c.retired),
             codes,
             ..self.clone()
         }
@@ -157,10 +163,46 @@ impl CodeList {
         self.position(&CodeKey::Text(code.to_owned()))
     }
 
+    /// Whether some code is retired.
+    pub fn has_retired(&self) -> bool {
+        self.has_retired
+    }
+
+    /// The code with its texts.
+    pub fn get(&self, code: &CodeKey) -> Option<&Code> {
+        self.codes.get(self.position(code)?)
+    }
+
     /// The code's label.
     pub fn label(&self, code: &CodeKey, lang: Lang) -> Option<&str> {
         let text = self.codes.get(self.position(code)?)?.name.get(lang);
         (!text.is_empty()).then_some(text)
+    }
+
+    /// The codes as rows of the list's table: key, names, descriptions, further columns.
+    pub fn rows(&self) -> impl Iterator<Item = Vec<Value>> {
+        let text = |t: &str| {
+            if t.is_empty() {
+                Value::Null
+            } else {
+                Value::from(t)
+            }
+        };
+        self.codes.iter().map(move |c| {
+            let mut row = vec![
+                c.code.to_value(),
+                text(&c.name.en),
+                text(&c.name.fr),
+                text(&c.description.en),
+                text(&c.description.fr),
+            ];
+            row.extend(
+                self.columns
+                    .iter()
+                    .map(|x| c.more.get(&x.id).map_or(Value::Null, |v| text(v))),
+            );
+            row
+        })
     }
 
     /// The schema, before the dot.

@@ -226,6 +226,28 @@ pub struct FeatureType {
     /// Attributes in display order.
     #[serde(default)]
     pub attributes: Vec<Attribute>,
+    /// Attributes whose column and values are kept but not served: no query, view or metadata shows them, and they take
+    /// no new values. Moved back to `attributes`, they are served again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Attribute>,
+    /// Where the store reads it from; no manifest says it.
+    #[serde(skip)]
+    pub served: Served,
+}
+
+/// Where a store reads a type from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Served {
+    /// Its tables, as the manifest declares them.
+    #[default]
+    Tables,
+    /// Views that an administrator put in the place of the generated ones. Values are written to the tables.
+    Views {
+        /// Attributes that the metadata registers and no manifest declares.
+        extra: Vec<String>,
+    },
+    /// Views that an administrator registered by SQL alone: read-only.
+    Registered,
 }
 
 impl FeatureType {
@@ -237,6 +259,52 @@ impl FeatureType {
     /// Whether it is a super type.
     pub fn is_super(&self) -> bool {
         !self.members.is_empty()
+    }
+
+    /// Whether it is known by rows in the metadata tables only, so that nothing can be written to it.
+    pub fn is_registered(&self) -> bool {
+        self.served == Served::Registered
+    }
+
+    /// The type as its manifest declares it, without what a store has found.
+    #[must_use]
+    pub fn declared(&self) -> FeatureType {
+        let mut out = self.clone();
+        if let Served::Views { extra } = std::mem::take(&mut out.served) {
+            out.attributes.retain(|a| !extra.contains(&a.id));
+        }
+        out
+    }
+
+    /// The type as the columns of its view in a language, where it is read from its views.
+    pub(crate) fn as_view(&self, lang: crate::lang::Lang) -> Option<FeatureType> {
+        if self.served == Served::Tables || self.is_super() {
+            return None;
+        }
+        let (schema, root) = self.view();
+        let mut out = self.clone();
+        out.head.schema = Some(schema);
+        out.head.table = Some(format!("{root}_{lang}"));
+        let kind = self
+            .geometry
+            .as_ref()
+            .map_or(crate::geometry::GeometryKind::Geometry, |g| g.kind);
+        let column = match &self.served {
+            Served::Registered => self.geometry.as_ref().map(|g| g.column.clone()),
+            _ => None,
+        };
+        out.geometry = Some(GeometryRule {
+            kind,
+            column: column.unwrap_or_else(|| GEOMETRY.to_owned()),
+            from: vec![],
+            more: vec![],
+        });
+        out.parts.clear();
+        out.links.clear();
+        for a in &mut out.attributes {
+            a.as_column();
+        }
+        Some(out)
     }
 
     /// The schema of its tables.

@@ -23,6 +23,8 @@ struct File {
     #[serde(default)]
     attributes: Vec<Attribute>,
     #[serde(default)]
+    retired: Vec<Attribute>,
+    #[serde(default)]
     lists: Vec<CodeList>,
     #[serde(default)]
     sets: Vec<AttributeSet>,
@@ -81,6 +83,8 @@ impl Manifest {
                 links: file.links,
                 members: file.members,
                 attributes: file.attributes,
+                retired: file.retired,
+                served: Default::default(),
             }),
             None if !file.attributes.is_empty() || !file.members.is_empty() => {
                 return Err(Error::invalid("attributes without a [type]")
@@ -103,6 +107,36 @@ impl Manifest {
             all.merge(Manifest::from_toml(name, text)?);
         }
         Ok(all)
+    }
+
+    /// The declarations as one manifest file; of several types only the first has room in it.
+    ///
+    /// ```
+    /// use cabd_core::catalog::Manifest;
+    /// let text = "[[sets]]\nname = \"all\"\ncolumn = \"vw_all_order\"\n";
+    /// let manifest = Manifest::from_toml("sets.toml", text)?;
+    /// assert_eq!(manifest.to_toml()?, text);
+    /// # Ok::<(), cabd_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) for a declaration that TOML cannot say.
+    pub fn to_toml(&self) -> Result<String> {
+        #[derive(Serialize)]
+        struct Out<'a> {
+            #[serde(flatten)]
+            feature_type: Option<&'a FeatureType>,
+            #[serde(skip_serializing_if = "<[CodeList]>::is_empty")]
+            lists: &'a [CodeList],
+            #[serde(skip_serializing_if = "<[AttributeSet]>::is_empty")]
+            sets: &'a [AttributeSet],
+        }
+        toml::to_string(&Out {
+            feature_type: self.types.first(),
+            lists: &self.lists,
+            sets: &self.sets,
+        })
+        .map_err(|e| Error::internal("the declaration cannot be written as TOML").because(e))
     }
 
     /// Adds another manifest's declarations.

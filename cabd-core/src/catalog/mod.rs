@@ -8,6 +8,7 @@ mod code_list;
 mod feature_type;
 mod manifest;
 mod physical;
+mod registered;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,18 +16,23 @@ use std::sync::Arc;
 pub use attribute::{
     Attribute, AttributeSet, CodeIn, Computed, GEOMETRY, ID, LinkValues, Origin, TILE_SET,
 };
-pub use change::CatalogPlan;
+pub use change::{
+    Action, CatalogChange, CatalogCommit, CatalogPlan, Conversion, Drift, Effect, Element,
+    Evolution, Kept, Question, Renamed, Step, StepKind, Told, What,
+};
 pub use check::check;
 pub use code_list::{Code, CodeKey, CodeList, ListColumn};
 pub use feature_type::{
-    Community, FeatureType, GeometryRule, HiddenBy, Link, Member, MemberColumn, Part, Sources,
-    TypeHead,
+    Community, FeatureType, GeometryRule, HiddenBy, Link, Member, MemberColumn, Part, Served,
+    Sources, TypeHead,
 };
 pub use manifest::Manifest;
 pub use physical::{
     Column, Effective, Relation, Table, contact_table, data_source_table, flat_name, geometry_kind,
     table_of_list, tables_of,
 };
+
+pub use registered::{Facts, adopted, metadata_attribute, registered, with_views};
 
 use crate::error::{Error, Result};
 use crate::value::{DataType, Value};
@@ -40,6 +46,8 @@ pub struct Catalog {
     lists: BTreeMap<String, Arc<CodeList>>,
     sets: Vec<AttributeSet>,
     tables: HashMap<Relation, Arc<Table>>,
+    declared: Arc<Manifest>,
+    objects: Vec<Drift>,
 }
 
 impl Default for Catalog {
@@ -61,9 +69,28 @@ impl Catalog {
         Ok(Self::assemble(version, manifest))
     }
 
-    /// A snapshot from what a store holds, which was checked when it was written.
-    pub fn assemble(version: i64, mut manifest: Manifest) -> Self {
-        manifest.sets.sort_by(|a, b| a.name.cmp(&b.name));
+    /// A snapshot of what was declared, which was checked when it was written.
+    pub fn assemble(version: i64, manifest: Manifest) -> Self {
+        Self::loaded(version, manifest.clone(), manifest, vec![])
+    }
+
+    /// A snapshot of what a store holds: what the tables say, what was declared, and types that were registered by SQL
+    /// alone.
+    pub fn loaded(
+        version: i64,
+        mut manifest: Manifest,
+        mut declared: Manifest,
+        registered: Vec<Arc<FeatureType>>,
+    ) -> Self {
+        for m in [&mut manifest, &mut declared] {
+            for list in &mut m.lists {
+                let codes = std::mem::take(&mut list.codes);
+                *list = list.with_codes(codes);
+            }
+            m.sets.sort_by(|a, b| a.name.cmp(&b.name));
+            m.types.sort_by(|a, b| a.id().cmp(b.id()));
+            m.lists.sort_by(|a, b| a.id.cmp(&b.id));
+        }
         let mut tables = HashMap::new();
         let mut put = |t: Table| {
             tables.insert(t.relation.clone(), Arc::new(t));
@@ -74,7 +101,7 @@ impl Catalog {
             put(table_of_list(list));
         }
         for ft in &manifest.types {
-            for mut t in tables_of(ft) {
+            for mut t in tables_of(&ft.declared()) {
                 for c in &mut t.columns {
                     if let (Relation::Link(..), Some(Relation::Codes(l))) =
                         (&t.relation, &c.references)
@@ -86,18 +113,22 @@ impl Catalog {
                 put(t);
             }
         }
-        let lists = manifest.lists.into_iter().map(|l| {
-            let codes = l.codes.clone();
-            (l.id.clone(), Arc::new(l.with_codes(codes)))
-        });
+        let lists = manifest
+            .lists
+            .into_iter()
+            .map(|l| (l.id.clone(), Arc::new(l)));
         Self {
             version,
             lists: lists.collect(),
             types: manifest
                 .types
                 .into_iter()
-                .map(|t| (t.id().to_owned(), Arc::new(t)))
+                .map(Arc::new)
+                .chain(registered)
+                .map(|t| (t.id().to_owned(), t))
                 .collect(),
+            declared: Arc::new(declared),
+            objects: vec![],
             sets: manifest.sets,
             tables,
         }
@@ -125,10 +156,55 @@ impl Catalog {
         all
     }
 
-    /// The declarations, as a manifest.
+    /// The same, with what the store found to be drifted besides texts and flags: views that were replaced.
+    #[must_use]
+    pub fn with_drift(mut self, objects: Vec<Drift>) -> Self {
+        self.objects = objects;
+        self
+    }
+
+    /// The same with every declared type read from its tables: what generated views are made from.
+    #[must_use]
+    pub fn from_tables(&self) -> Self {
+        let mut out = self.clone();
+        for t in out.types.values_mut() {
+            if !t.is_registered() && t.served != Served::Tables {
+                *t = Arc::new(t.declared());
+            }
+        }
+        out
+    }
+
+    /// Every problem of the declarations; types that were registered by SQL may be members of super types.
+    pub fn problems(&self) -> Vec<Error> {
+        let registered = self.types.values().filter(|t| t.is_registered());
+        check::check_with(
+            &self.to_manifest(),
+            &registered.cloned().collect::<Vec<_>>(),
+        )
+    }
+
+    /// The declarations behind the tables; what the tables say counts where they differ.
+    pub fn declared(&self) -> &Manifest {
+        &self.declared
+    }
+
+    /// Where the tables say otherwise than the declarations.
+    pub fn drift(&self) -> Vec<Drift> {
+        let mut all = change::drift(&self.declared, &self.to_manifest());
+        all.extend(self.objects.iter().cloned());
+        all
+    }
+
+    /// What the tables say, as a manifest: without types that were registered by SQL alone.
     pub fn to_manifest(&self) -> Manifest {
         Manifest {
-            types: self.types.values().map(|t| (**t).clone()).collect(),
+            types: self
+                .types
+                .values()
+                .filter(|t| !t.is_registered())
+                .map(|t| t.declared())
+                .collect(),
             lists: self.lists.values().map(|l| (**l).clone()).collect(),
             sets: self.sets.clone(),
         }
@@ -190,6 +266,17 @@ impl Catalog {
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the catalogue has no such relation.
     pub fn table(&self, relation: &Relation) -> Result<&Arc<Table>> {
         self.tables.get(relation).ok_or_else(|| {
+            if let Relation::Feature(id) = relation
+                && self.types.get(&**id).is_some_and(|t| t.is_registered())
+            {
+                return Error::new(
+                    crate::error::ErrorKind::Unsupported,
+                    format!("{id} was registered by SQL alone: it is read, not written"),
+                )
+                .field("type")
+                .value(id)
+                .hint(format!("`cabd type adopt STORE {id}` writes a manifest for it; applied, it can be written"));
+            }
             Error::not_found(format!("the catalogue has no relation {relation}")).value(relation)
         })
     }

@@ -88,6 +88,8 @@ pub struct Column {
     pub references: Option<Relation>,
     /// The attribute shown from it, for comments.
     pub attribute: Option<String>,
+    /// Whether it belongs to a retired attribute: kept, but neither shown nor written.
+    pub retired: bool,
 }
 
 impl Column {
@@ -99,6 +101,7 @@ impl Column {
             default: None,
             references: None,
             attribute: None,
+            retired: false,
         }
     }
 
@@ -162,6 +165,13 @@ impl Table {
             .position(|c| c.name.eq_ignore_ascii_case(column))
     }
 
+    /// The places of the columns that are not retired.
+    pub fn shown(&self) -> Vec<usize> {
+        (0..self.columns.len())
+            .filter(|i| !self.columns[*i].retired)
+            .collect()
+    }
+
     fn new(relation: Relation, schema: &str, name: &str, columns: Vec<Column>, key: usize) -> Self {
         Self {
             relation,
@@ -204,7 +214,8 @@ fn uuid_key(name: &str) -> Column {
 
 fn stored_columns(ft: &FeatureType, part: Option<&str>) -> Vec<Column> {
     let mut out: Vec<Column> = vec![];
-    for a in &ft.attributes {
+    let served = ft.attributes.iter().map(|a| (a, false));
+    for (a, retired) in served.chain(ft.retired.iter().map(|a| (a, true))) {
         let Origin::Column { part: p, column } = a.origin() else {
             continue;
         };
@@ -212,7 +223,8 @@ fn stored_columns(ft: &FeatureType, part: Option<&str>) -> Vec<Column> {
             continue;
         }
         let mut c = Column::new(column, a.data_type.clone());
-        c.nullable = !a.required;
+        c.nullable = !a.required || retired;
+        c.retired = retired;
         c.attribute = Some(a.id.clone());
         if let Some(list) = &a.codes
             && !matches!(a.data_type, DataType::Array(_))
@@ -226,7 +238,7 @@ fn stored_columns(ft: &FeatureType, part: Option<&str>) -> Vec<Column> {
 
 /// The tables of a base type: its own first, then parts, links and sources. Empty for a super type.
 pub fn tables_of(ft: &FeatureType) -> Vec<Table> {
-    let Some(rule) = &ft.geometry else {
+    let Some(rule) = ft.geometry.as_ref().filter(|_| !ft.is_registered()) else {
         return vec![];
     };
     let id: Arc<str> = ft.id().into();
@@ -297,11 +309,14 @@ pub fn tables_of(ft: &FeatureType) -> Vec<Table> {
     }
     if ft.has_attribute_source() {
         let mut columns = vec![uuid_key(ID)];
-        for a in ft.attributes.iter().filter(|a| a.tracked) {
-            columns.push(
-                Column::new(&format!("{}_ds", a.id), DataType::Uuid)
-                    .references(Relation::DataSource),
-            );
+        for (all, retired) in [(&ft.attributes, false), (&ft.retired, true)] {
+            for a in all.iter().filter(|a| a.tracked) {
+                columns.push(Column {
+                    retired,
+                    ..Column::new(&format!("{}_ds", a.id), DataType::Uuid)
+                        .references(Relation::DataSource)
+                });
+            }
         }
         let relation = Relation::AttributeSource(id.clone());
         let mut t = Table::new(

@@ -1,24 +1,24 @@
 //! The reference store: everything in memory, plain loops, the meaning of `query::eval`.
 
+mod evolve;
 mod read;
 mod transaction;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use crate::catalog::{Catalog, Manifest, Relation, check};
+use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
 use crate::error::{Error, Result};
 use crate::feature::{Applied, ChangeHead};
 use crate::id::CommitNumber;
 use crate::query::{FeatureQuery, plan, plan_count};
 use crate::store::{
-    AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore, FeatureStream,
-    Finding, Key, LogEntry, OperationStream, RecordQuery, RecordStream, Row, Store, StoreInfo,
-    apply_operations,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore,
+    FeatureStream, Finding, Key, LogEntry, OperationStream, RecordQuery, RecordStream, Row, Store,
+    StoreInfo, apply_operations,
 };
 use transaction::Transaction;
 
@@ -29,6 +29,8 @@ type Rows = Arc<BTreeMap<Key, Row>>;
 struct State {
     catalog: Arc<Catalog>,
     tables: HashMap<Relation, Rows>,
+    history: Arc<Vec<CatalogCommit>>,
+    attic: Arc<evolve::Attic>,
     log: Arc<Vec<LogEntry>>,
     head: CommitNumber,
 }
@@ -69,29 +71,31 @@ impl CatalogStore for MemoryStore {
         Ok(self.state().catalog.clone())
     }
 
-    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
-        Ok(self.state().catalog.merged(manifest)?.1)
+    async fn plan(&self, change: &CatalogChange) -> Result<CatalogPlan> {
+        Ok(self.state().plan(change)?.plan)
     }
 
-    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+    async fn evolve(&self, change: &CatalogChange) -> Result<CatalogPlan> {
         let _writer = self.writer.lock().await;
         let old = self.state();
-        let (merged, plan) = old.catalog.merged(manifest)?;
-        if plan.steps.is_empty() {
-            return Ok(plan);
+        let evolution = old.plan(change)?;
+        evolution.permitted()?;
+        let plan = evolution.plan.clone();
+        if !evolution.is_empty() {
+            let mut state = (*old).clone();
+            state.evolve(evolution)?;
+            self.replace(state);
         }
-        let catalog = Arc::new(Catalog::assemble(old.catalog.version + 1, merged));
-        let mut state = (*old).clone();
-        for table in catalog.tables() {
-            state.widen(&old.catalog, &table);
-        }
-        for list in catalog.lists() {
-            state.fill_codes(&catalog, list)?;
-        }
-        state.catalog = catalog;
-        state.head = CommitNumber(state.head.0 + 1);
-        self.replace(state);
         Ok(plan)
+    }
+
+    async fn catalog_history(&self) -> Result<Vec<CatalogCommit>> {
+        Ok((*self.state().history).clone())
+    }
+
+    async fn adopt(&self, feature_type: &str) -> Result<Adopted> {
+        self.state().catalog.feature_type(feature_type)?;
+        Err(Error::unsupported("memory", "types registered by SQL"))
     }
 }
 
@@ -190,7 +194,7 @@ impl Store for MemoryStore {
     }
 
     async fn doctor(&self) -> Result<Vec<Finding>> {
-        let problems = check(&self.state().catalog.to_manifest());
+        let problems = self.state().catalog.problems();
         Ok(problems
             .into_iter()
             .map(|e| Finding {
@@ -204,66 +208,6 @@ impl Store for MemoryStore {
     }
 
     async fn close(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl State {
-    /// Gives the rows of a table the columns it has gained.
-    fn widen(&mut self, old: &Catalog, table: &crate::catalog::Table) {
-        let Ok(before) = old.table(&table.relation) else {
-            return;
-        };
-        let names: Vec<&str> = before.columns.iter().map(|c| c.name.as_str()).collect();
-        let same = names.len() == table.columns.len()
-            && table.columns.iter().zip(&names).all(|(c, n)| c.name == *n);
-        let Some(rows) = self.tables.get_mut(&table.relation).filter(|_| !same) else {
-            return;
-        };
-        for row in Arc::make_mut(rows).values_mut() {
-            let moved = table
-                .columns
-                .iter()
-                .map(|c| {
-                    names
-                        .iter()
-                        .position(|n| *n == c.name)
-                        .map(|i| row[i].clone())
-                        .unwrap_or_default()
-                })
-                .collect();
-            *row = moved;
-        }
-    }
-
-    fn fill_codes(&mut self, catalog: &Catalog, list: &crate::catalog::CodeList) -> Result<()> {
-        let relation = Relation::Codes(list.id.as_str().into());
-        let table = catalog.table(&relation)?.clone();
-        let rows = Arc::make_mut(self.tables.entry(relation).or_default());
-        for row in list.rows() {
-            let declared = row.len();
-            let row: Row = table
-                .columns
-                .iter()
-                .enumerate()
-                .map(|(i, c)| {
-                    row.get(i)
-                        .cloned()
-                        .unwrap_or_default()
-                        .coerce(&c.name, &c.data_type)
-                })
-                .collect::<Result<_>>()
-                .map_err(|e: Error| e.at(list.id.clone()))?;
-            // Labels are brought up to date; an extent, which no manifest declares, stays.
-            match rows.entry(crate::store::key_of(&row[..1])) {
-                Entry::Vacant(e) => {
-                    e.insert(row);
-                }
-                Entry::Occupied(mut e) => {
-                    e.get_mut()[..declared].clone_from_slice(&row[..declared])
-                }
-            }
-        }
         Ok(())
     }
 }

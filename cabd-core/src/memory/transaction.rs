@@ -69,11 +69,20 @@ impl Transaction {
                     .iter()
                     .map(|c| c.id.clone())
                     .collect::<Vec<_>>();
-                let codes = rows.values().filter_map(|r| code_of(r, &extra)).collect();
+                let codes = rows
+                    .values()
+                    .filter_map(|r| code_of(r, &extra))
+                    .map(|c| Code {
+                        retired: list.get(&c.code).is_some_and(|k| k.retired),
+                        ..c
+                    })
+                    .collect();
                 *list = list.with_codes(codes);
             }
             let version = self.state.catalog.version + 1;
-            self.state.catalog = Arc::new(crate::catalog::Catalog::assemble(version, manifest));
+            let declared = self.state.catalog.declared().clone();
+            let new = crate::catalog::Catalog::loaded(version, manifest, declared, vec![]);
+            self.state.catalog = Arc::new(new);
         }
         Ok(self.state)
     }
@@ -94,6 +103,7 @@ fn code_of(row: &Row, extra: &[String]) -> Option<Code> {
                 Some(v) => Some((name.clone(), v.to_json().to_string())),
             })
             .collect(),
+        retired: false,
     })
 }
 

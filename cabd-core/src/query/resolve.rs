@@ -8,7 +8,7 @@ use super::plan::{Branch, Comparison, Expr, Plan, Pred, SortColumn, Source};
 use super::{FeatureQuery, Selection};
 use crate::catalog::{
     Attribute, Catalog, CodeList, Computed, FeatureType, GEOMETRY, ID, Member, MemberColumn,
-    Origin, constant,
+    Origin, Served, constant,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::feature::{Layout, Output, OutputColumn};
@@ -70,6 +70,11 @@ impl Path<'_> {
 
     fn at(&self, level: usize, a: &Attribute) -> Result<Resolved> {
         let ft = self.type_at(level);
+        // Where a view is read, each attribute is a column of it.
+        let a = match ft.served {
+            Served::Tables => a,
+            _ => ft.attribute(&a.id).unwrap_or(a),
+        };
         Ok(match a.origin() {
             Origin::Id => Resolved::Expr(Expr::Id),
             Origin::Geometry => Resolved::Expr(Expr::Geometry),
@@ -199,11 +204,12 @@ fn paths<'a>(catalog: &'a Catalog, q: &FeatureQuery) -> Result<Vec<Path<'a>>> {
     ) -> Result<()> {
         if !ft.is_super() {
             if !out.iter().any(|p| p.base.id() == ft.id()) {
+                let base = ft.as_view(lang).map_or_else(|| ft.clone(), Arc::new);
                 out.push(Path {
                     catalog,
                     lang,
                     steps: steps.to_vec(),
-                    base: ft.clone(),
+                    base,
                 });
             }
             return Ok(());

@@ -18,7 +18,7 @@ pub use records::{Record, RecordQuery};
 pub(crate) use write::{Key, key_of, key_part};
 pub use write::{Row, RowChange, WriteTransaction, apply_operations};
 
-use crate::catalog::{Catalog, Manifest};
+use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Manifest};
 use crate::error::Result;
 use crate::feature::{Applied, ChangeHead, FeatureBatch, Operation};
 use crate::id::CommitNumber;
@@ -88,18 +88,50 @@ pub trait CatalogStore: Send + Sync {
     /// The present catalogue. Cheap when nothing changed: a store looks at the version only.
     async fn catalog(&self) -> Result<Arc<Catalog>>;
 
-    /// What [`CatalogStore::change_catalog`] would do.
-    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan>;
-
-    /// Makes the tables, views, metadata, code tables and triggers that the manifest declares, in one transaction.
-    ///
-    /// A change is one commit. What exists and agrees is left alone; new codes, attribute sets, types and attributes are added; labels,
-    /// descriptions and flags are brought up to date.
+    /// What [`CatalogStore::evolve`] would do: the steps in words and SQL, the rows they touch, and what they need. Nothing
+    /// is changed.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a manifest that does not check; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a change that would
-    /// drop, narrow or move a value.
-    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan>;
+    /// As [`Catalog::evolve`].
+    async fn plan(&self, change: &CatalogChange) -> Result<CatalogPlan>;
+
+    /// Changes the catalogue, and tables, views, metadata, codes and triggers with it, in one transaction that is one commit.
+    /// What exists and agrees is left alone.
+    ///
+    /// # Errors
+    /// As [`Catalog::evolve`] and [`Evolution::permitted`](crate::catalog::Evolution::permitted): nothing is dropped or narrowed
+    /// unless it is named, and no value is lost in a change of type. [`ErrorKind::Busy`](crate::ErrorKind::Busy) where
+    /// others hold the tables.
+    async fn evolve(&self, change: &CatalogChange) -> Result<CatalogPlan>;
+
+    /// The changes of the catalogue, oldest first.
+    async fn catalog_history(&self) -> Result<Vec<CatalogCommit>>;
+
+    /// A manifest for a type that was registered by SQL alone, made from the database.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown type, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported)
+    /// for one that has a manifest, and where no table behind the view is known.
+    async fn adopt(&self, feature_type: &str) -> Result<Adopted>;
+
+    /// What [`CatalogStore::change_catalog`] would do.
+    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+        self.plan(&CatalogChange::of(manifest.clone())).await
+    }
+
+    /// Makes what the manifest declares: [`CatalogStore::evolve`] without leave to drop or narrow anything.
+    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
+        self.evolve(&CatalogChange::of(manifest.clone())).await
+    }
+}
+
+/// A manifest made from the database.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Adopted {
+    /// The type, and the code lists it uses that no manifest declares.
+    pub manifest: Manifest,
+    /// What could not be taken over, a sentence each.
+    pub notes: Vec<String>,
 }
 
 pub use crate::catalog::CatalogPlan;

@@ -50,7 +50,7 @@ impl RecordQuery {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a column that the table does not have.
     pub fn picked(&self, table: &Table) -> Result<Vec<usize>> {
         if self.columns.is_empty() {
-            return Ok((0..table.columns.len()).collect());
+            return Ok(table.shown());
         }
         self.columns.iter().map(|c| place(table, c)).collect()
     }

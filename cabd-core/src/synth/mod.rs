@@ -86,7 +86,7 @@ impl Shape {
         let mut generators = vec![];
         let effective = table.effective.as_ref().map(|e| e.column);
         for (i, column) in table.columns.iter().enumerate() {
-            if Some(i) == effective {
+            if Some(i) == effective || column.retired {
                 continue;
             }
             let made = columns::generator(catalog, ft, table, i);

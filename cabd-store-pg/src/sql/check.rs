@@ -126,7 +126,7 @@ pub(crate) fn rows(t: &Table, catalog: &Catalog) -> Option<(String, Vec<Counted>
 }
 
 /// Tables that every store has, besides those of the catalogue.
-pub(crate) const SHARED: [&str; 14] = [
+pub(crate) const SHARED: [&str; 15] = [
     "cabd.feature_types",
     "cabd.attribute_set",
     "cabd.feature_type_metadata",
@@ -137,6 +137,7 @@ pub(crate) const SHARED: [&str; 14] = [
     "cabd.community_attribute_mapping",
     "cabd.updates_pending",
     "cabd.manifest",
+    "cabd.manifest_history",
     "cabd.generated_views",
     "cabd.catalog_state",
     "cabd.changeset",

@@ -131,6 +131,7 @@ pub(crate) fn sets(catalog: &Catalog) -> String {
     catalog
         .sets()
         .iter()
+        .filter(|s| !s.registered)
         .map(|s| {
             format!(
                 "ALTER TABLE cabd.feature_type_metadata ADD COLUMN IF NOT EXISTS {} integer;\n{}",
@@ -148,25 +149,49 @@ pub(crate) fn sets(catalog: &Catalog) -> String {
         .collect()
 }
 
-/// The declarations; codes stay in their tables.
+/// Removes a declaration.
+pub(crate) fn forget(kind: &str, id: &str) -> String {
+    let more = if kind == "set" {
+        format!(
+            "DELETE FROM cabd.attribute_set WHERE name = {};\n",
+            literal(id)
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{more}DELETE FROM cabd.manifest WHERE kind = {} AND id = {};\n",
+        literal(kind),
+        literal(id)
+    )
+}
+
+/// Removes a type's rows.
+pub(crate) fn forget_type(ft: &FeatureType) -> String {
+    let (schema, root) = ft.view();
+    format!(
+        "DELETE FROM cabd.feature_type_metadata WHERE view_name = {};\nDELETE FROM cabd.feature_types WHERE type = {};\n{}",
+        literal(&format!("{schema}.{root}")),
+        literal(ft.id()),
+        forget("type", ft.id())
+    )
+}
+
+/// The declarations. What the tables say about codes and texts counts where it differs.
 pub(crate) fn declarations(catalog: &Catalog) -> Result<String> {
     let json = |v: serde_json::Result<String>| {
         v.map_err(|e| Error::internal("a declaration cannot be written as JSON").because(e))
     };
     let mut all: Vec<(&str, String, String)> = vec![];
-    for s in catalog.sets() {
+    let declared = catalog.declared();
+    for s in &declared.sets {
         all.push(("set", s.name.clone(), json(serde_json::to_string(s))?));
     }
-    for l in catalog.lists() {
-        let bare = l.with_codes(vec![]);
-        all.push(("list", l.id.clone(), json(serde_json::to_string(&bare))?));
+    for l in &declared.lists {
+        all.push(("list", l.id.clone(), json(serde_json::to_string(l))?));
     }
-    for t in catalog.types() {
-        all.push((
-            "type",
-            t.id().to_owned(),
-            json(serde_json::to_string(&**t))?,
-        ));
+    for t in &declared.types {
+        all.push(("type", t.id().to_owned(), json(serde_json::to_string(t))?));
     }
     Ok(all
         .into_iter()

@@ -1,6 +1,7 @@
 //! All composed SQL. Names are quoted here and come from the catalogue only; values are bound, or quoted by
 //! [`literal`] where the server takes no parameters.
 
+pub(crate) mod alter;
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod ddl;

@@ -62,7 +62,7 @@ async fn the_shipped_catalogue_is_read_back_as_it_was_written() {
     }
     assert_eq!(read.sets(), written.sets());
     let plan = store.plan_catalog(&server::shipped()).await.unwrap();
-    assert_eq!(plan.steps, Vec::<String>::new());
+    assert_eq!(plan.words(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -189,6 +189,7 @@ async fn a_type_gains_an_attribute_and_a_set_gains_a_column() {
         name: "deep".into(),
         column: "vw_deep_order".into(),
         aliases: vec![],
+        registered: false,
     });
     store.change_catalog(&wider).await.unwrap();
     let read = store.catalog().await.unwrap();
@@ -239,7 +240,7 @@ async fn a_fresh_store_with_the_shipped_catalogue_is_healthy_and_has_one_commit(
     assert_eq!(store.doctor().await.unwrap(), vec![]);
     let info = store.info().await.unwrap();
     assert_eq!(info.head, 1);
-    assert_eq!(info.schema_version, 2);
+    assert_eq!(info.schema_version, 3);
     assert_eq!(info.features["dams"], 0);
     assert!(url.ends_with(info.location.rsplit('/').next().unwrap()));
     assert!(info.engine.contains_key("PostGIS"));

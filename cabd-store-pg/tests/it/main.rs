@@ -5,6 +5,7 @@ mod audit;
 mod catalog;
 mod conformance;
 mod doctor;
+mod evolution;
 mod features;
 mod load;
 mod server;

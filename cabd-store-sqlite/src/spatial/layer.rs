@@ -272,7 +272,6 @@ pub fn drop_view_layer(conn: &Connection, view: &str) -> rusqlite::Result<()> {
 /// # Errors
 ///
 /// Those of SQLite; nothing is changed then.
-#[cfg(test)]
 pub fn drop_layer(conn: &Connection, table: &str, column: &str) -> rusqlite::Result<()> {
     atomically(conn, "cabd_drop_layer", || {
         drop_layer_triggers(conn, table, column)?;

@@ -1,12 +1,13 @@
 //! The only room that writes SQL text. Names are quoted, values are bound, except in views and triggers, where literals are quoted.
 
+pub(crate) mod alter;
 pub(crate) mod ddl;
 pub(crate) mod expr;
 pub(crate) mod triggers;
 pub(crate) mod views;
 
 use cabd_core::Result;
-use cabd_core::catalog::{FeatureType, Table, flat_name};
+use cabd_core::catalog::{FeatureType, Served, Table, flat_name};
 use cabd_core::query::{Branch, Plan};
 
 use crate::spatial::identifier;
@@ -35,6 +36,8 @@ fn from(out: &mut Text, branch: &Branch, indexed: bool) {
         .as_ref()
         .map(|g| g.column.as_str())
         .unwrap_or_default();
+    // A view has no index of its own; the condition holds the box as well.
+    let indexed = indexed && ft.served == Served::Tables;
     match branch.bbox.filter(|_| indexed) {
         Some(b) => {
             out.push(&format!(

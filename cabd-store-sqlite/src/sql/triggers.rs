@@ -31,9 +31,48 @@ pub(crate) fn triggers(t: &Table) -> Vec<(String, String)> {
             &set,
         ));
     }
+    out.extend(required(t));
     out.extend(effective(t));
     out.extend(audit(t));
     out
+}
+
+/// Refuses nulls in required columns: one that became required later has no `NOT NULL` in its table.
+fn required(t: &Table) -> Vec<(String, String)> {
+    if !matches!(t.relation, Relation::Feature(_) | Relation::Part(..)) {
+        return vec![];
+    }
+    let columns: Vec<String> = t.columns[t.key..]
+        .iter()
+        .filter(|c| {
+            !c.nullable
+                && t.parent
+                    .as_ref()
+                    .is_none_or(|(p, _)| t.columns[*p].name != c.name)
+        })
+        .map(|c| format!("NEW.{} IS NULL", identifier(&c.name)))
+        .collect();
+    if columns.is_empty() {
+        return vec![];
+    }
+    let when = format!("WHEN {}", columns.join(" OR "));
+    let names: Vec<&str> = t.columns[t.key..]
+        .iter()
+        .filter(|c| !c.nullable)
+        .map(|c| c.name.as_str())
+        .collect();
+    let body = format!(
+        "SELECT RAISE(ABORT, {});",
+        literal(&format!(
+            "{}: a required value is missing: {}",
+            t.qualified(),
+            names.join(", ")
+        ))
+    );
+    vec![
+        trigger(t, "ri", "BEFORE INSERT", &when, &body),
+        trigger(t, "ru", "BEFORE UPDATE", &when, &body),
+    ]
 }
 
 fn trigger(t: &Table, suffix: &str, event: &str, when: &str, body: &str) -> (String, String) {

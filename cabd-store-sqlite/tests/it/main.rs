@@ -3,6 +3,7 @@
 
 mod conformance;
 mod documented;
+mod evolution;
 mod foreign;
 mod random;
 mod shipped;

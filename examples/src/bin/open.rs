@@ -11,7 +11,11 @@ async fn main() -> cabd::Result<()> {
     // A new store knows no type; the shipped catalogue brings dams, waterfalls, fishways, crossings and barriers.
     let store = cabd::create(&location).await?;
     let plan = store.change_catalog(&cabd::shipped()?).await?;
-    println!("{} steps, the first: {}", plan.steps.len(), plan.steps[0]);
+    println!(
+        "{} steps, the first: {}",
+        plan.steps.len(),
+        plan.steps[0].words
+    );
     store.close().await?;
 
     let store = cabd::open(&location).await?;

@@ -6,6 +6,8 @@ pub mod bad_input;
 pub mod capabilities;
 pub mod catalogue;
 pub mod concurrency;
+pub mod evolution;
+pub mod evolution_of_types;
 pub mod filters;
 pub mod labels;
 pub mod names;
@@ -40,6 +42,29 @@ macro_rules! __conformance_cases {
                 a_reference_table_is_filled_by_loading
                 the_store_says_what_it_is_and_holds
                 the_doctor_finds_a_healthy_store_healthy
+            }
+            evolution {
+                a_plan_says_words_and_rows_and_touches_nothing
+                an_attribute_left_out_is_refused_with_the_options
+                a_renamed_attribute_keeps_its_values_and_its_log
+                a_retired_attribute_is_kept_and_not_served_until_it_is_wanted_again
+                a_dropped_attribute_comes_back_with_its_values
+                a_type_is_retyped_where_every_value_converts
+                a_required_attribute_needs_a_value_in_every_row
+                what_was_set_aside_is_gone_when_it_is_purged
+            }
+            evolution_of_types {
+                a_retired_code_stays_in_its_rows_and_is_refused_for_new_values
+                codes_are_added_changed_and_taken_back
+                an_attribute_set_is_added_changed_and_dropped
+                a_type_is_dropped_and_comes_back_with_its_rows
+                parts_and_links_are_added_and_dropped
+                a_type_joins_and_leaves_a_super_type
+                new_types_of_every_geometry_are_at_once_everywhere
+                several_changes_are_undone_together
+                an_undo_that_would_lose_new_values_needs_to_be_told
+                what_never_changes_is_refused
+                a_refused_change_leaves_the_store_as_it_was
             }
             values {
                 a_feature_is_read_as_it_was_written

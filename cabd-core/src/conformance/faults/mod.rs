@@ -11,16 +11,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::catalog::{Catalog, Manifest, Relation};
+use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Relation, What};
 use crate::error::Result;
 use crate::feature::{Action, Applied, ChangeHead, Operation};
 use crate::id::CommitNumber;
 use crate::memory::MemoryStore;
 use crate::query::FeatureQuery;
 use crate::store::{
-    AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore, FeatureStoreExt,
-    FeatureStream, Finding, LogEntry, OperationStream, Record, RecordQuery, RecordStream, Store,
-    StoreInfo, operations,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore,
+    FeatureStoreExt, FeatureStream, Finding, LogEntry, OperationStream, Record, RecordQuery,
+    RecordStream, Store, StoreInfo, operations,
 };
 
 /// One way to be wrong.
@@ -302,13 +302,23 @@ impl CatalogStore for Faulty {
         Ok(first.get_or_insert(now).clone())
     }
 
-    async fn plan_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
-        self.inner.plan_catalog(manifest).await
+    async fn plan(&self, change: &CatalogChange) -> Result<CatalogPlan> {
+        self.inner.plan(change).await
     }
 
-    async fn change_catalog(&self, manifest: &Manifest) -> Result<CatalogPlan> {
-        let mut manifest = manifest.clone();
-        if self.is(Fault::NoFallbackFromFrench) {
+    async fn catalog_history(&self) -> Result<Vec<CatalogCommit>> {
+        self.inner.catalog_history().await
+    }
+
+    async fn adopt(&self, feature_type: &str) -> Result<Adopted> {
+        self.inner.adopt(feature_type).await
+    }
+
+    async fn evolve(&self, change: &CatalogChange) -> Result<CatalogPlan> {
+        let mut change = change.clone();
+        if self.is(Fault::NoFallbackFromFrench)
+            && let What::Declare(manifest) = &mut change.what
+        {
             for list in &mut manifest.lists {
                 let mut codes = list.codes.clone();
                 for code in codes.iter_mut().filter(|c| c.name.fr.is_empty()) {
@@ -317,7 +327,7 @@ impl CatalogStore for Faulty {
                 *list = list.with_codes(codes);
             }
         }
-        self.inner.change_catalog(&manifest).await
+        self.inner.evolve(&change).await
     }
 }
 

@@ -23,7 +23,18 @@ impl Catalog {
             .enumerate()
             .filter(|(i, _)| Some(*i) != effective)
             .find(|(_, c)| c.name == field || c.attribute.as_deref() == Some(field))
-            .map(|(i, _)| i)
+            .map(|(i, c)| {
+                if c.retired {
+                    return Err(Error::invalid(format!(
+                        "the attribute is retired in {}: it takes no new values",
+                        table.relation
+                    ))
+                    .field(field)
+                    .hint("take it out of [[retired]] in the type's manifest to use it again"));
+                }
+                Ok(i)
+            })
+            .transpose()?
             .ok_or_else(|| {
                 Error::invalid(format!("{} stores no such value", table.relation))
                     .field(field)

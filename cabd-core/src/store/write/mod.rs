@@ -3,6 +3,7 @@
 
 mod check;
 mod read;
+mod retired;
 mod rows;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::retired::Retired;
 use super::{
     Batch, KeyPart, Row, RowChange, Step, WriteTransaction, complete, first_of, key_part, needed,
     nullable, placed,
@@ -120,6 +121,7 @@ impl<'a> Writer<'a> {
             Relation::DataSource | Relation::Contact | Relation::Codes(_) | Relation::Feature(_)
         );
         let needed = needed(table);
+        let retired = Retired::of(self.catalog, table);
         let mut counts = Counts::default();
         let looked_up: Vec<Row> = steps
             .iter()
@@ -150,12 +152,16 @@ impl<'a> Writer<'a> {
                 old.next().flatten()
             };
             match (action, before) {
-                (Action::Insert, _) => inserts.push(row),
+                (Action::Insert, _) => {
+                    retired.refuse(table, &row).map_err(|e| placed(e, &place))?;
+                    inserts.push(row);
+                }
                 (Action::Put, None) => {
                     if let Some(e) = &table.effective {
                         row[e.column] = first_of(&e.from, |c| &row[c]);
                     }
                     complete(table, &needed, &mut row).map_err(|e| placed(e, &place))?;
+                    retired.refuse(table, &row).map_err(|e| placed(e, &place))?;
                     inserts.push(row);
                 }
                 (Action::Update | Action::Delete, None) => {
@@ -191,6 +197,11 @@ impl<'a> Writer<'a> {
                         let e =
                             Error::invalid("a value is required").field(&table.columns[*c].name);
                         return Err(placed(e, &place));
+                    }
+                    for (c, v) in &set {
+                        retired
+                            .refuse_one(table, *c, v)
+                            .map_err(|e| placed(e, &place))?;
                     }
                     if set.is_empty() {
                         counts.unchanged += 1;
