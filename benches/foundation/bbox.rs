@@ -30,11 +30,14 @@ async fn measure(name: &str, store: &dyn Store, features: u64) -> bool {
     crate::load(store, features / 10, 1).await;
     let few = times(store).await;
     let catalog = store.catalog().await.unwrap();
-    let more = Synth::new(&catalog, "dams", features - features / 10, 2)
+    let wanted = features - features / 10;
+    let more = Synth::new(&catalog, "dams", 2 * wanted, 2)
         .unwrap()
         .operations();
     // Only features outside the boxes, so that the answers stay the same.
-    let outside = more.filter(move |op| is_feature_outside(op, &around));
+    let outside = more
+        .filter(move |op| is_feature_outside(op, &around))
+        .take(usize::try_from(wanted).unwrap());
     store
         .apply(
             &ChangeHead::default(),
