@@ -42,6 +42,8 @@ pub(crate) struct Transaction {
     /// Rows on their way to the server, in the order of writing: parents first.
     gathered: BTreeMap<(u8, Relation), CopyData>,
     pub(crate) bulk: Vec<Bulk>,
+    /// Whether bulk mode may keep readers from a table.
+    may_lock: bool,
     pub(crate) catalog: Arc<Catalog>,
     /// Whether foreign keys came back unvalidated.
     pub(crate) unvalidated: bool,
@@ -106,6 +108,7 @@ impl Transaction {
             at_work: AtWork::Idle(Box::new(session)),
             gathered: BTreeMap::new(),
             bulk: vec![],
+            may_lock: !head.reads_along,
             catalog,
             unvalidated: false,
             looked_at: HashSet::new(),
@@ -317,7 +320,8 @@ impl WriteTransaction for Transaction {
     }
 
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {
-        if rows.len() >= BULK_ROWS && self.looked_at.insert(table.relation.clone()) {
+        if self.may_lock && rows.len() >= BULK_ROWS && self.looked_at.insert(table.relation.clone())
+        {
             self.begin_bulk(table).await?;
         }
         if let Some(bulk) = self.bulk.iter_mut().find(|b| b.is_of(&table.relation)) {

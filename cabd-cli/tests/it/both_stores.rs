@@ -198,6 +198,55 @@ fn matches_by_name_look_ups_and_shared_tables_are_the_same_in_both_stores() {
     }
 }
 
+/// A load reads the store while it writes to it, and must not wait for its own locks.
+#[test]
+fn large_loads_into_an_empty_store_match_and_name_sources_as_they_go() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let desk = Desk::new();
+    let mut rows = "cabd_id,longitude,latitude,dam_name_en,book,page\n".to_owned();
+    for n in 0..4_000 {
+        let book = if n < 2_500 {
+            "First book"
+        } else {
+            "Second book"
+        };
+        let (x, y) = (
+            -70.0 - f64::from(n % 80) / 10.0,
+            45.0 + f64::from(n / 80) / 10.0,
+        );
+        rows.push_str(&format!(
+            "00000000-0000-4000-8000-{n:012x},{x},{y},Dam {n},{book},{n}\n"
+        ));
+    }
+    desk.write("rows.csv", rows);
+    desk.write(
+        "books.toml",
+        "type = \"dams\"\n[source]\ncolumn = \"book\"\nid = [\"page\"]\n\
+         [[fields]]\nto = \"dam_name_en\"\nfrom = [\"dam_name_en\"]\n\
+         [point]\ncrs = \"EPSG:4617\"\nx = \"longitude\"\ny = \"latitude\"\n",
+    );
+    let one: &[&str] = &["--type", "dams", "--source", "One", "--match", "cabd_id"];
+    for (name, how) in [("one", one), ("books", &["--mapping", "books.toml"])] {
+        let file = format!("{name}.sqlite");
+        let own = Database::new();
+        let url = own.as_ref().map_or(&database.url, |d| &d.url);
+        for store in [file.as_str(), url.as_str()] {
+            desk.ok(["init", store]);
+            let line = ["load", store, "--json"]
+                .into_iter()
+                .chain(how.iter().copied());
+            let line: Vec<&str> = line.chain(["rows.csv"]).collect();
+            let report = desk.json(&line);
+            assert_eq!(report["inserted"], 4_000, "{name} into {store}: {report}");
+            if name == "one" {
+                assert_eq!(desk.json(&line)["unchanged"], 4_000, "again into {store}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_same_mistakes_are_refused_alike_by_both_stores() {
     let Some(database) = Database::new() else {

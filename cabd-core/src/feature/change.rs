@@ -26,6 +26,8 @@ pub struct ChangeHead {
     pub client: Option<String>,
     /// Check and count everything, then leave the store as it was.
     pub dry_run: bool,
+    /// The operations come from reading the same store while it takes them: it keeps its tables open to readers.
+    pub reads_along: bool,
 }
 
 /// The kind of a change.

@@ -74,6 +74,11 @@ pub(super) async fn resolve(
     Ok(rows)
 }
 
+/// Whether a row of the target names something that must be looked up.
+pub(super) fn is_needed(target: &Target) -> bool {
+    wanted(target).next().is_some()
+}
+
 fn wanted(target: &Target) -> impl Iterator<Item = (Option<usize>, usize, &Rule)> {
     let main = target.main.rules.iter().enumerate();
     let parts = target.parts.iter().enumerate().flat_map(|(p, part)| {

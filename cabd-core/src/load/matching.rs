@@ -10,6 +10,7 @@ use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::convert::Refusal;
+use super::lookup;
 use super::mapper::{MappedRow, Mapper};
 use super::mapping::Otherwise;
 use super::names::{Agreement, Names};
@@ -153,6 +154,8 @@ impl Place {
 pub(super) struct Matcher<'a> {
     pub(super) store: &'a dyn Store,
     rule: Match,
+    /// Whether the store had no feature of the type when the load began.
+    nothing_there: bool,
     sources: Vec<DataSource>,
     /// What makes the sources that are new, until a row needs them.
     made: HashMap<usize, Operation>,
@@ -169,6 +172,7 @@ impl<'a> Matcher<'a> {
         Self {
             store,
             rule,
+            nothing_there: false,
             sources: vec![],
             made: HashMap::new(),
             seen: HashMap::new(),
@@ -179,6 +183,18 @@ impl<'a> Matcher<'a> {
 
     pub(super) fn source(&self, at: usize) -> Option<DataSource> {
         self.sources.get(at).copied()
+    }
+
+    /// Whether rows are looked up in the store: not where it has no feature of the type.
+    pub(super) async fn reads(&mut self, mapper: &Mapper) -> Result<bool> {
+        let target = &mapper.target;
+        if target.feature_type.is_none() || lookup::is_needed(target) {
+            return Ok(true);
+        }
+        let mut any = RecordQuery::of(target.main.relation.clone()).only(&[ID]);
+        any.limit = Some(1);
+        self.nothing_there = self.store.all_records(&any).await?.is_empty();
+        Ok(!self.nothing_there)
     }
 
     /// Finds the data sources that rows have named since the last call, or prepares them.
@@ -224,8 +240,11 @@ impl<'a> Matcher<'a> {
         let rows = self.unique(rows, inputs, refused);
         let mut found: Vec<Option<(Uuid, How)>> = vec![None; rows.len()];
         let mut out = Vec::with_capacity(rows.len());
-        self.by_id(mapper, &rows, &mut found).await?;
-        let twice = self.by_source(mapper, &rows, &mut found).await?;
+        let mut twice = HashSet::new();
+        if !self.nothing_there {
+            self.by_id(mapper, &rows, &mut found).await?;
+            twice = self.by_source(mapper, &rows, &mut found).await?;
+        }
         let relation = &mapper.target.main.relation;
         for (i, row) in rows.into_iter().enumerate() {
             let at = (row.input as u32, row.line);
@@ -251,6 +270,7 @@ impl<'a> Matcher<'a> {
             }
             let mut hit = found[i];
             if hit.is_none()
+                && !self.nothing_there
                 && row.id.is_none()
                 && let Some((longitude, latitude)) =
                     row.geometry.as_ref().and_then(|g| g.as_point())

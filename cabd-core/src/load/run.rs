@@ -259,6 +259,7 @@ impl Work<'_> {
             reviewer: None,
             client: self.options.client.clone(),
             dry_run: self.options.dry_run,
+            reads_along: only.is_none() || self.matcher.reads(&self.mapper).await?,
         })
     }
 
