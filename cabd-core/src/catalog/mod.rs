@@ -5,6 +5,7 @@ mod change;
 mod check;
 mod code_index;
 mod code_list;
+mod derived;
 mod feature_type;
 mod manifest;
 mod physical;
@@ -18,6 +19,7 @@ pub use attribute::{
 pub use change::CatalogPlan;
 pub use check::check;
 pub use code_list::{Code, CodeKey, CodeList, ListColumn};
+pub use derived::{Completeness, Contains, Derived, Level};
 pub use feature_type::{
     Community, FeatureType, GeometryRule, HiddenBy, Link, Member, MemberColumn, Part, Sources,
     TypeHead,

@@ -39,8 +39,8 @@ pub mod world;
 use futures::future::BoxFuture;
 
 pub use cases::{
-    arrow, audit, bad_input, capabilities, catalogue, concurrency, filters, labels, names, paging,
-    parts, queries, space, supers, values, writing,
+    arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, filters, labels, names,
+    paging, parts, queries, space, supers, values, writing,
 };
 
 use crate::store::Store;

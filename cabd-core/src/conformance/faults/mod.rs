@@ -18,9 +18,9 @@ use crate::id::CommitNumber;
 use crate::memory::MemoryStore;
 use crate::query::FeatureQuery;
 use crate::store::{
-    AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore, FeatureStoreExt,
-    FeatureStream, Finding, LogEntry, OperationStream, Record, RecordQuery, RecordStream, Store,
-    StoreInfo, operations,
+    AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, DeriveStream, FeatureStore,
+    FeatureStoreExt, FeatureStream, Finding, Hooks, LogEntry, OperationStream, Record, RecordQuery,
+    RecordStream, Store, StoreInfo, operations,
 };
 
 /// One way to be wrong.
@@ -446,6 +446,10 @@ impl FeatureStore for Faulty {
         }
         done
     }
+
+    async fn derive(&self, head: &ChangeHead, features: DeriveStream) -> Result<Applied> {
+        self.inner.derive(head, features).await
+    }
 }
 
 #[async_trait]
@@ -469,6 +473,10 @@ impl AuditStore for Faulty {
 impl Store for Faulty {
     fn name(&self) -> &'static str {
         self.inner.name()
+    }
+
+    fn hooks(&self) -> &Hooks {
+        self.inner.hooks()
     }
 
     fn capabilities(&self) -> Capabilities {
