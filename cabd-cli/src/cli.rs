@@ -60,6 +60,8 @@ pub enum Command {
     Info(commands::info::Info),
     /// Look for damage, drift and missing pieces
     Doctor(commands::doctor::Doctor),
+    /// Compute derived values anew
+    Derive(commands::derive::Derive),
     /// Fill a store with synthetic features, labelled as such
     Synth(commands::synth::Synth),
     /// Write a shell's completions to standard output

@@ -311,7 +311,7 @@ impl FeatureStore for SqliteStore {
     }
 
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
-        // Rows that cannot be derived yet wait for another time; the doctor names them.
+        // A row that cannot be derived must not keep others from writing; `cabd derive` says what is wrong with it.
         let _ = self.derive_foreign().await;
         self.write(head, Work::Apply(operations)).await
     }

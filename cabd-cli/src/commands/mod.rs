@@ -1,6 +1,7 @@
 //! One file for each command: its arguments and what it does.
 
 pub mod completions;
+pub mod derive;
 pub mod doctor;
 pub mod export;
 pub mod info;
@@ -27,6 +28,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Export(export) => export.run().await,
         Command::Info(info) => info.run().await,
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Derive(derive) => derive.run().await,
         Command::Synth(synth) => synth.run().await,
         Command::Completions(completions) => completions.run(),
     }

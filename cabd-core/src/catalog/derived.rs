@@ -229,7 +229,8 @@ fn contains(a: &Attribute, c: &Contains, list: &CodeList) -> Vec<Error> {
         ),
         Some(_) => {}
     }
-    if let Some(codes) = &a.codes
+    if out.is_empty()
+        && let Some(codes) = &a.codes
         && (*codes != list.id || column != list.key)
     {
         out.push(

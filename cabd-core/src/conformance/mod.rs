@@ -31,6 +31,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod cases;
+pub mod elsewhere;
 pub mod faults;
 pub mod random;
 pub mod shipped;
@@ -39,8 +40,8 @@ pub mod world;
 use futures::future::BoxFuture;
 
 pub use cases::{
-    arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, filters, labels, names,
-    paging, parts, queries, space, supers, values, writing,
+    arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, filters, followed,
+    labels, names, paging, parts, queries, space, supers, values, writing,
 };
 
 use crate::store::Store;

@@ -10,8 +10,10 @@ use super::query::Query;
 use super::{ident, name_of};
 use crate::types::{Param, value_type};
 
+/// Nothing waits for somebody who may only read.
 pub(crate) const WAITING: &str = "SELECT max(revision) FROM cabd.changeset \
-     WHERE kind IS NULL AND revision > (SELECT revision FROM cabd.derived_mark)";
+     WHERE kind IS NULL AND revision > (SELECT revision FROM cabd.derived_mark) \
+     AND current_setting('transaction_read_only') = 'off' AND has_table_privilege('cabd.derived_mark', 'UPDATE')";
 
 pub(crate) const FOREIGN: &str = "SELECT l.schemaname, l.tablename, l.action, l.cabd_id, \
      ARRAY(SELECT jsonb_object_keys(l.newvalues)), l.datetime \
@@ -40,7 +42,8 @@ pub(crate) fn any_extent(t: &Table) -> Result<String> {
 
 /// The polygons that contain positions: the place of the position, then the columns.
 ///
-/// Boxes come from the index; sorted by polygon, each is read and made ready once.
+/// Boxes come from the index; sorted by polygon, each is read and made ready once. A lone point would be compared in
+/// rounded numbers; as a collection it is compared exactly, as in the other stores.
 pub(crate) fn containing(t: &Table, columns: &[usize], positions: &[Position]) -> Result<Query> {
     let extent = extent(t)?;
     let picked: Vec<String> = columns
@@ -61,7 +64,7 @@ pub(crate) fn containing(t: &Table, columns: &[usize], positions: &[Position]) -
         text: format!(
             "SELECT b.n, {} FROM (SELECT p.n, p.g, t.* FROM (SELECT n, ST_SetSRID(ST_MakePoint(x, y), {SRID}) AS g \
              FROM unnest($1::float8[], $2::float8[]) WITH ORDINALITY AS u(x, y, n)) p \
-             JOIN {} t ON t.{extent} && p.g ORDER BY t.{key} OFFSET 0) b WHERE ST_Intersects(b.{extent}, b.g)",
+             JOIN {} t ON t.{extent} && p.g ORDER BY t.{key} OFFSET 0) b WHERE ST_Intersects(b.{extent}, ST_ForceCollection(b.g))",
             picked.join(", "),
             name_of(t)
         ),

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod concurrency;
 pub mod derived;
 pub mod filters;
+pub mod followed;
 pub mod labels;
 pub mod names;
 pub mod paging;
@@ -212,6 +213,8 @@ macro_rules! __conformance_cases {
                 polygons_count_from_the_change_that_brings_them
                 an_area_is_where_a_position_within_it_is
                 a_derived_value_that_does_not_fit_is_refused_with_its_origin
+            }
+            followed {
                 completeness_follows_what_is_filled
                 the_last_change_is_remembered_and_makes_none
                 rows_around_a_feature_change_it_too

@@ -148,7 +148,7 @@ fn feature_type_of(table: &Table) -> Option<&Arc<str>> {
 
 /// The changes of each feature as one.
 fn by_feature(catalog: Arc<Catalog>, changes: BoxStream<ForeignChange>) -> DeriveStream {
-    let state = (changes, None::<Rederive>, catalog);
+    let state = (changes.fuse(), None::<Rederive>, catalog);
     stream::try_unfold(state, |(mut changes, mut open, catalog)| async move {
         loop {
             let Some(change) = changes.try_next().await? else {
