@@ -1,5 +1,7 @@
 //! Derived values beyond the suite's world: rows that another program writes, the shipped types, and what it costs.
 
+use uuid::Uuid;
+
 use super::cases::derived::*;
 use super::world::*;
 use crate::catalog::Relation;
@@ -8,15 +10,39 @@ use crate::geometry::Geometry;
 use crate::store::{DeriveExt, Store};
 use crate::value::Value;
 
-/// How a test of a store over a database writes as another program does.
+/// What another program does to a row.
+#[derive(Debug, Clone)]
+pub enum Edit {
+    Insert,
+    Update(Uuid),
+    Delete(Uuid),
+}
+
+/// A value that another program writes.
+#[derive(Debug, Clone)]
+pub enum Given {
+    Text(String),
+    Number(i64),
+    Point(f64, f64),
+}
+
+impl From<&str> for Given {
+    fn from(text: &str) -> Self {
+        Given::Text(text.to_owned())
+    }
+}
+
+impl From<Uuid> for Given {
+    fn from(id: Uuid) -> Self {
+        Given::Text(id.to_string())
+    }
+}
+
+/// Another program, at the database of a store.
 #[async_trait::async_trait]
 pub trait Elsewhere: Send + Sync {
-    /// The quoted name of a table.
-    fn table(&self, schema: &str, table: &str) -> String;
-    /// A point as SQL.
-    fn point(&self, longitude: f64, latitude: f64) -> String;
-    /// Runs statements.
-    async fn run(&self, sql: String);
+    /// Writes one row of a table of gauges: `gauges` or `sensors`. Rows are told by `cabd_id`.
+    async fn edit(&self, table: &str, edit: Edit, values: &[(&str, Given)]);
 }
 
 /// Rows that another program wrote are derived when somebody looks, once, as a change of its own.
@@ -43,38 +69,38 @@ pub async fn what_other_programs_write_is_derived_at_the_next_look(
     let untouched = modified(store, 6).await;
     assert_eq!(store.derive_foreign().await.unwrap().commit, None);
 
-    let (gauges, sensors) = (
-        other.table("gauges", "gauges"),
-        other.table("gauges", "sensors"),
-    );
-    let east = other.point(-62.0, 47.0);
-    let key = |n: u128| format!("WHERE cabd_id = '{}'", id(n));
-    let sql = [
-        format!("INSERT INTO {gauges} (gauge_name, original_point) VALUES ('new', {east})"),
-        format!(
-            "INSERT INTO {gauges} (cabd_id, geometry, zone_code) VALUES ('{}', {east}, 'cc')",
-            id(64)
+    let east = || Given::Point(-62.0, 47.0);
+    for (edit, values) in [
+        (
+            Edit::Insert,
+            vec![("gauge_name", "new".into()), ("original_point", east())],
         ),
-        format!("UPDATE {gauges} SET geometry = {east} {}", key(1)),
-        format!("UPDATE {gauges} SET range_m = 1 {}", key(2)),
-        format!("UPDATE {gauges} SET original_point = {east} {}", key(3)),
-        format!(
-            "INSERT INTO {sensors} (sensor_id, gauge_id) VALUES ('{}', '{}')",
-            id(70),
-            id(4)
+        (
+            Edit::Insert,
+            vec![
+                ("cabd_id", id(64).into()),
+                ("geometry", east()),
+                ("zone_code", "cc".into()),
+            ],
         ),
-        format!(
-            "UPDATE {gauges} SET geometry = {east}, zone_code = 'cc' {}",
-            key(5)
+        (Edit::Update(id(1)), vec![("geometry", east())]),
+        (Edit::Update(id(2)), vec![("range_m", Given::Number(1))]),
+        (Edit::Update(id(3)), vec![("original_point", east())]),
+        (
+            Edit::Update(id(5)),
+            vec![("geometry", east()), ("zone_code", "cc".into())],
         ),
-        format!("UPDATE {gauges} SET zone_code = 'dd' {}", key(4)),
-        format!(
-            "INSERT INTO {gauges} (cabd_id, geometry) VALUES ('{}', {east})",
-            id(65)
+        (Edit::Update(id(4)), vec![("zone_code", "dd".into())]),
+        (
+            Edit::Insert,
+            vec![("cabd_id", id(65).into()), ("geometry", east())],
         ),
-        format!("DELETE FROM {gauges} {}", key(65)),
-    ];
-    other.run(sql.join(";\n") + ";").await;
+        (Edit::Delete(id(65)), vec![]),
+    ] {
+        other.edit("gauges", edit, &values).await;
+    }
+    let sensor = [("sensor_id", id(70).into()), ("gauge_id", id(4).into())];
+    other.edit("sensors", Edit::Insert, &sensor).await;
 
     let head = store.head().await.unwrap();
     let done = store.derive_foreign().await.unwrap();

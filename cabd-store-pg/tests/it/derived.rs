@@ -2,8 +2,8 @@
 
 use cabd_core::Value;
 use cabd_core::conformance::derived::{furnish_zones, gauge, value};
-use cabd_core::conformance::elsewhere::{self, Elsewhere};
-use cabd_core::conformance::world::write;
+use cabd_core::conformance::elsewhere::{self, Edit, Elsewhere, Given};
+use cabd_core::conformance::world::{id, write};
 use cabd_core::store::DeriveExt;
 use cabd_store_pg::PgStore;
 use tokio_postgres::Client;
@@ -21,18 +21,43 @@ fn run<F: Future<Output = ()>>(case: F) {
 
 struct Psql(Client);
 
+impl Psql {
+    async fn run(&self, sql: &str) {
+        self.0.batch_execute(sql).await.unwrap();
+    }
+}
+
+fn sql(given: &Given) -> String {
+    match given {
+        Given::Text(t) => format!("'{t}'"),
+        Given::Number(n) => n.to_string(),
+        Given::Point(x, y) => format!("ST_SetSRID(ST_MakePoint({x}, {y}), 4617)"),
+    }
+}
+
 #[async_trait::async_trait]
 impl Elsewhere for Psql {
-    fn table(&self, schema: &str, table: &str) -> String {
-        format!("{schema}.{table}")
-    }
-
-    fn point(&self, longitude: f64, latitude: f64) -> String {
-        format!("ST_SetSRID(ST_MakePoint({longitude}, {latitude}), 4617)")
-    }
-
-    async fn run(&self, sql: String) {
-        self.0.batch_execute(&sql).await.unwrap();
+    async fn edit(&self, table: &str, edit: Edit, values: &[(&str, Given)]) {
+        let names: Vec<&str> = values.iter().map(|(n, _)| *n).collect();
+        let all: Vec<String> = values.iter().map(|(_, v)| sql(v)).collect();
+        let sets: Vec<String> = names
+            .iter()
+            .zip(&all)
+            .map(|(n, v)| format!("{n} = {v}"))
+            .collect();
+        self.run(&match edit {
+            Edit::Insert => format!(
+                "INSERT INTO gauges.{table} ({}) VALUES ({})",
+                names.join(", "),
+                all.join(", ")
+            ),
+            Edit::Update(id) => format!(
+                "UPDATE gauges.{table} SET {} WHERE cabd_id = '{id}'",
+                sets.join(", ")
+            ),
+            Edit::Delete(id) => format!("DELETE FROM gauges.{table} WHERE cabd_id = '{id}'"),
+        })
+        .await;
     }
 }
 
@@ -65,9 +90,12 @@ fn a_role_that_may_only_read_leaves_rows_of_others_as_they_are() {
         furnish_zones(&store).await;
         write(&store, vec![gauge(1, -76.0, 45.0)]).await;
         let psql = Psql(server::psql(&url).await);
-        let east = psql.point(-62.0, 47.0);
-        psql.run(format!("UPDATE gauges.gauges SET geometry = {east}"))
-            .await;
+        psql.edit(
+            "gauges",
+            Edit::Update(id(1)),
+            &[("geometry", Given::Point(-62.0, 47.0))],
+        )
+        .await;
         let reading = format!("{url}?options=-c%20default_transaction_read_only%3Don");
         let reader = PgStore::connect(&reading).await.unwrap();
         assert_eq!(reader.derive_foreign().await.unwrap().commit, None);

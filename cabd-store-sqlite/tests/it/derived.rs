@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use cabd_core::Value;
 use cabd_core::conformance::derived::{furnish_zones, gauge, value};
-use cabd_core::conformance::elsewhere::{self, Elsewhere};
+use cabd_core::conformance::elsewhere::{self, Edit, Elsewhere, Given};
 use cabd_core::conformance::world::write;
 use cabd_core::store::{AuditStore, DeriveExt, Store};
 use cabd_store_sqlite::SqliteStore;
@@ -14,20 +14,47 @@ use crate::shipped::run;
 
 struct Shell(PathBuf);
 
-#[async_trait::async_trait]
-impl Elsewhere for Shell {
-    fn table(&self, schema: &str, table: &str) -> String {
-        cabd_core::catalog::flat_name(schema, table)
-    }
-
-    fn point(&self, longitude: f64, latitude: f64) -> String {
-        format!("MakePoint({longitude}, {latitude}, 4617)")
-    }
-
-    async fn run(&self, sql: String) {
-        shell(&self.0, &sql);
+impl Shell {
+    fn run(&self, sql: &str) {
+        shell(&self.0, sql);
     }
 }
+
+fn sql(given: &Given) -> String {
+    match given {
+        Given::Text(t) => format!("'{t}'"),
+        Given::Number(n) => n.to_string(),
+        Given::Point(x, y) => format!("MakePoint({x}, {y}, 4617)"),
+    }
+}
+
+#[async_trait::async_trait]
+impl Elsewhere for Shell {
+    async fn edit(&self, table: &str, edit: Edit, values: &[(&str, Given)]) {
+        let table = cabd_core::catalog::flat_name("gauges", table);
+        let names: Vec<&str> = values.iter().map(|(n, _)| *n).collect();
+        let all: Vec<String> = values.iter().map(|(_, v)| sql(v)).collect();
+        let sets: Vec<String> = names
+            .iter()
+            .zip(&all)
+            .map(|(n, v)| format!("{n} = {v}"))
+            .collect();
+        self.run(&match edit {
+            Edit::Insert => format!(
+                "INSERT INTO {table} ({}) VALUES ({});",
+                names.join(", "),
+                all.join(", ")
+            ),
+            Edit::Update(id) => format!(
+                "UPDATE {table} SET {} WHERE cabd_id = '{id}';",
+                sets.join(", ")
+            ),
+            Edit::Delete(id) => format!("DELETE FROM {table} WHERE cabd_id = '{id}';"),
+        });
+    }
+}
+
+const EAST: &str = "MakePoint(-62, 47, 4617)";
 
 fn empty() -> (SqliteStore, Shell, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -50,10 +77,7 @@ fn rows_of_others_are_derived_before_the_next_change_and_say_so() {
         let (store, other, _folder) = empty();
         furnish_zones(&store).await;
         write(&store, vec![gauge(1, -76.0, 45.0)]).await;
-        let east = other.point(-62.0, 47.0);
-        other
-            .run(format!("UPDATE gauges SET geometry = {east};"))
-            .await;
+        other.run(&format!("UPDATE gauges SET geometry = {EAST};"));
         let head = store.head().await.unwrap();
         write(&store, vec![gauge(2, -76.0, 45.0)]).await;
         assert_eq!(value(&store, 1, "zone_code").await, Value::from("bb"));
@@ -77,12 +101,9 @@ fn a_file_that_is_only_read_is_left_as_it_is() {
         furnish_zones(&store).await;
         write(&store, vec![gauge(1, -76.0, 45.0)]).await;
         store.close().await.unwrap();
-        let east = other.point(-62.0, 47.0);
-        other
-            .run(format!(
-                "UPDATE gauges SET geometry = {east}; PRAGMA journal_mode = DELETE;"
-            ))
-            .await;
+        other.run(&format!(
+            "UPDATE gauges SET geometry = {EAST}; PRAGMA journal_mode = DELETE;"
+        ));
         let mut access = std::fs::metadata(&other.0).unwrap().permissions();
         access.set_readonly(true);
         std::fs::set_permissions(&other.0, access).unwrap();
@@ -103,9 +124,7 @@ fn a_lost_index_of_polygons_makes_the_question_slow_not_wrong() {
         let (store, other, _folder) = empty();
         furnish_zones(&store).await;
         store.close().await.unwrap();
-        other
-            .run("DROP TABLE idx_cabd_zone_codes_geometry;".to_owned())
-            .await;
+        other.run("DROP TABLE idx_cabd_zone_codes_geometry;");
         let store = SqliteStore::open(&other.0).unwrap();
         write(&store, vec![gauge(1, -76.0, 45.0), gauge(2, 100.0, 10.0)]).await;
         assert_eq!(value(&store, 1, "zone_code").await, Value::from("aa"));

@@ -156,7 +156,7 @@ impl<'a> Deriver<'a> {
         self.snap(table, rules, pending).await?;
         let mut doubts = vec![];
         for area in &rules.areas {
-            self.from_area(table, rules, area, pending, transaction, &mut doubts)
+            self.locate(table, rules, area, pending, transaction, &mut doubts)
                 .await?;
         }
         self.settle(rules, pending, doubts, transaction, rest)
@@ -212,7 +212,7 @@ impl<'a> Deriver<'a> {
         Ok(())
     }
 
-    async fn from_area(
+    async fn locate(
         &mut self,
         table: &Table,
         rules: &Rules,
