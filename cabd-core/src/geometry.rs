@@ -3,6 +3,8 @@
 //! EPSG:4617 (NAD83(CSRS)), EPSG:4269 (NAD83), EPSG:4326 and OGC:CRS84 (WGS 84) are coordinate-identical here:
 //! they differ by about a metre, below the accuracy of the data.
 
+mod area;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 use geo::BoundingRect;
 use geozero::{CoordDimensions, ToGeo, ToJson, ToWkb, ToWkt};
 use serde::{Deserialize, Serialize};
+
+pub use area::{Area, Areas};
 
 use crate::error::{Error, Result};
 
@@ -204,6 +208,18 @@ impl Geometry {
             Repr::Point(x, y) => Some((x, y)),
             Repr::Wkb(_) => None,
         }
+    }
+
+    /// A position on the geometry that stands for it: the point, or one on the line or within the area.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for a stored geometry that cannot be read.
+    pub fn position(&self) -> Result<Option<(f64, f64)>> {
+        use geo::InteriorPoint;
+        if let Some(p) = self.as_point() {
+            return Ok(Some(p));
+        }
+        Ok(self.to_geo()?.interior_point().map(|p| (p.x(), p.y())))
     }
 
     /// Calls `f` with the little-endian ISO WKB.

@@ -1,11 +1,14 @@
 //! The log of changes, by commit.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 
+use cabd_core::catalog::Table;
 use cabd_core::error::Result;
 use cabd_core::id::CommitNumber;
-use cabd_core::store::{AuditStore, BoxStream, LogEntry};
+use cabd_core::store::{AuditStore, BoxStream, ForeignChanges, LogEntry};
 
 use crate::PgStore;
 use crate::error::pg;
@@ -58,5 +61,13 @@ impl AuditStore for PgStore {
             }
         });
         Ok(entries.boxed())
+    }
+
+    async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {
+        self.changes_of_others(tables).await
+    }
+
+    async fn looked_at(&self, until: i64) -> Result<()> {
+        self.mark_looked_at(until).await
     }
 }

@@ -1,5 +1,6 @@
 //! Features: queries as streams of batches, counts, records, changes.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,12 +9,13 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use tokio_postgres::RowStream;
 
+use cabd_core::catalog::{Catalog, Relation};
 use cabd_core::error::{Error, ErrorKind, Result};
-use cabd_core::feature::{Applied, BatchBuilder, ChangeHead, FeatureBatch, Fields};
+use cabd_core::feature::{Applied, BatchBuilder, ChangeHead, Counts, FeatureBatch, Fields};
 use cabd_core::query::{FeatureQuery, Plan, nearest_radii_m, plan, plan_count};
 use cabd_core::store::{
-    FeatureStore, FeatureStream, OperationStream, Record, RecordQuery, RecordStream,
-    apply_operations,
+    DeriveStream, FeatureStore, FeatureStream, OperationStream, Record, RecordQuery, RecordStream,
+    Store, apply_operations, derive_features,
 };
 
 use crate::PgStore;
@@ -204,12 +206,37 @@ impl FeatureStore for PgStore {
     }
 
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
+        let (catalog, mut transaction) = self.begin(head).await?;
+        let hooks = self.hooks();
+        let done = apply_operations(&catalog, &mut transaction, hooks, operations).await;
+        self.end(head, transaction, done).await
+    }
+
+    async fn derive(&self, head: &ChangeHead, features: DeriveStream) -> Result<Applied> {
+        let (catalog, mut transaction) = self.begin(head).await?;
+        let hooks = self.hooks();
+        let done = derive_features(&catalog, &mut transaction, hooks, features).await;
+        self.end(head, transaction, done).await
+    }
+}
+
+impl PgStore {
+    async fn begin(&self, head: &ChangeHead) -> Result<(Arc<Catalog>, Transaction)> {
         let mut session = self.pool.session().await?;
         let catalog = self.catalog_on(&mut session).await?;
-        let mut transaction = Transaction::begin(session, catalog, head).await?;
+        let transaction = Transaction::begin(session, catalog, head).await?;
         // The catalogue may have changed while the transaction waited to begin.
         let catalog = transaction.catalog.clone();
-        let counts = match apply_operations(&catalog, &mut transaction, operations).await {
+        Ok((catalog, transaction))
+    }
+
+    async fn end(
+        &self,
+        head: &ChangeHead,
+        transaction: Transaction,
+        done: Result<BTreeMap<Relation, Counts>>,
+    ) -> Result<Applied> {
+        let counts = match done {
             Ok(counts) => counts,
             Err(e) => {
                 // Where even this fails the connection ends, and the server rolls back.
@@ -217,7 +244,7 @@ impl FeatureStore for PgStore {
                 return Err(e);
             }
         };
-        let changed = counts.values().any(|c| c.changed());
+        let changed = counts.values().any(Counts::changed);
         let commit = if head.dry_run || !changed {
             transaction.rollback().await?;
             None

@@ -9,6 +9,7 @@ mod audit;
 mod bulk;
 mod catalog;
 mod config;
+mod derive;
 mod doctor;
 mod error;
 mod evolve;
@@ -31,7 +32,7 @@ use async_trait::async_trait;
 use cabd_core::catalog::{Catalog, Manifest, Relation};
 use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::query::FeatureQuery;
-use cabd_core::store::{AuditStore, Capabilities, FeatureStore, Finding, Store, StoreInfo};
+use cabd_core::store::{AuditStore, Capabilities, FeatureStore, Finding, Hooks, Store, StoreInfo};
 
 use crate::error::pg;
 use crate::pool::{Pool, Session};
@@ -48,6 +49,7 @@ pub struct PgStore {
     catalog: RwLock<Arc<Catalog>>,
     /// Whether a big load left foreign keys to validate.
     unvalidated: AtomicBool,
+    hooks: Hooks,
 }
 
 impl std::fmt::Debug for PgStore {
@@ -112,6 +114,7 @@ impl PgStore {
             pool: Pool::new(config::read(url)?)?,
             catalog: RwLock::new(Arc::new(Catalog::assemble(-1, Manifest::default()))),
             unvalidated: AtomicBool::new(false),
+            hooks: Hooks::default(),
         })
     }
 }
@@ -147,6 +150,10 @@ async fn suits(session: &Session) -> Result<()> {
 impl Store for PgStore {
     fn name(&self) -> &'static str {
         "pg"
+    }
+
+    fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     fn capabilities(&self) -> Capabilities {

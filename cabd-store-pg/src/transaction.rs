@@ -15,7 +15,7 @@ use cabd_core::catalog::{Catalog, Relation, Table};
 use cabd_core::error::{Error, Result};
 use cabd_core::feature::ChangeHead;
 use cabd_core::id::CommitNumber;
-use cabd_core::store::{Row, RowChange, WriteTransaction};
+use cabd_core::store::{Position, Row, RowChange, WriteTransaction};
 use cabd_core::value::Value;
 
 use crate::bulk::Bulk;
@@ -178,7 +178,7 @@ impl Transaction {
             .map_err(pg)
     }
 
-    async fn select(&mut self, text: &str, params: &[Param]) -> Result<Vec<Vec<Value>>> {
+    pub(crate) async fn select(&mut self, text: &str, params: &[Param]) -> Result<Vec<Vec<Value>>> {
         let session = self.session().await?;
         let statement = session.prepare(text).await?;
         let wires = Wire::of(statement.columns())?;
@@ -377,5 +377,14 @@ impl WriteTransaction for Transaction {
         self.end_bulk(Some(&table.relation)).await?;
         self.execute(&rows::delete_where(table, column, values)?)
             .await
+    }
+
+    async fn containing(
+        &mut self,
+        table: &Arc<Table>,
+        columns: &[usize],
+        positions: &[Position],
+    ) -> Result<Option<Vec<(usize, Row)>>> {
+        self.polygons_at(table, columns, positions).await
     }
 }

@@ -6,6 +6,7 @@
 mod bulk;
 mod catalog;
 mod codec;
+mod derive;
 mod doctor;
 mod error;
 mod evolve;

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cabd_core::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
+use cabd_core::catalog::{Catalog, CatalogChange, CatalogCommit, Relation, Table};
 use cabd_core::feature::{Applied, ChangeHead};
 use cabd_core::store::{
-    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore,
-    FeatureStream, Finding, LogEntry, OperationStream, RecordQuery, RecordStream, Store, StoreInfo,
-    apply_operations,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, DeriveExt,
+    DeriveStream, FeatureStore, FeatureStream, Finding, ForeignChanges, Hooks, LogEntry,
+    OperationStream, RecordQuery, RecordStream, Store, StoreInfo, apply_operations,
+    derive_features,
 };
 use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
 use futures::StreamExt;
@@ -19,7 +20,7 @@ use rusqlite::Connection;
 use crate::error::{db, lost};
 use crate::pool::{Pool, open_writer, write_ahead};
 use crate::transaction::Transaction;
-use crate::{catalog, doctor, evolve, features, migrate, registered, spatial, sql};
+use crate::{catalog, derive, doctor, evolve, features, migrate, registered, spatial, sql};
 
 /// A cabd inventory in one SpatiaLite file.
 ///
@@ -38,6 +39,7 @@ use crate::{catalog, doctor, evolve, features, migrate, registered, spatial, sql
 pub struct SqliteStore {
     pool: Arc<Pool>,
     catalog: Arc<Mutex<Arc<Catalog>>>,
+    hooks: Hooks,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -140,6 +142,7 @@ impl SqliteStore {
                 -1,
                 Manifest::default(),
             )))),
+            hooks: Hooks::default(),
         }
     }
 
@@ -201,6 +204,54 @@ impl SqliteStore {
             writer.put_back(conn);
         }
         done
+    }
+}
+
+/// What a write transaction is for.
+enum Work {
+    Apply(OperationStream),
+    Derive(DeriveStream),
+}
+
+impl SqliteStore {
+    async fn write(&self, head: &ChangeHead, work: Work) -> Result<Applied> {
+        let mut writer = self.pool.writer().await?;
+        let mut t = Transaction::begin(writer.take()?, head.clone()).await?;
+        let load = self.catalog_of();
+        let applied = match (t.catalog(load).await, work) {
+            (Ok(catalog), Work::Apply(operations)) => {
+                apply_operations(&catalog, &mut t, &self.hooks, operations).await
+            }
+            (Ok(catalog), Work::Derive(features)) => {
+                derive_features(&catalog, &mut t, &self.hooks, features).await
+            }
+            (Err(e), _) => Err(e),
+        };
+        let (conn, applied) = match applied {
+            Ok(counts) if !head.dry_run => {
+                let changed = counts.values().any(|c| c.changed());
+                let (conn, commit) = t.commit().await;
+                (
+                    conn,
+                    commit.map(|commit| Applied {
+                        commit: commit.filter(|_| changed),
+                        counts,
+                    }),
+                )
+            }
+            Ok(counts) => (
+                t.rollback().await,
+                Ok(Applied {
+                    commit: None,
+                    counts,
+                }),
+            ),
+            Err(e) => (t.rollback().await, Err(e)),
+        };
+        if let Some(conn) = conn {
+            writer.put_back(conn);
+        }
+        applied
     }
 }
 
@@ -275,38 +326,13 @@ impl FeatureStore for SqliteStore {
     }
 
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
-        let mut writer = self.pool.writer().await?;
-        let mut t = Transaction::begin(writer.take()?, head.clone()).await?;
-        let load = self.catalog_of();
-        let applied = match t.catalog(load).await {
-            Ok(catalog) => apply_operations(&catalog, &mut t, operations).await,
-            Err(e) => Err(e),
-        };
-        let (conn, applied) = match applied {
-            Ok(counts) if !head.dry_run => {
-                let changed = counts.values().any(|c| c.changed());
-                let (conn, commit) = t.commit().await;
-                (
-                    conn,
-                    commit.map(|commit| Applied {
-                        commit: commit.filter(|_| changed),
-                        counts,
-                    }),
-                )
-            }
-            Ok(counts) => (
-                t.rollback().await,
-                Ok(Applied {
-                    commit: None,
-                    counts,
-                }),
-            ),
-            Err(e) => (t.rollback().await, Err(e)),
-        };
-        if let Some(conn) = conn {
-            writer.put_back(conn);
-        }
-        applied
+        // A row that cannot be derived must not keep others from writing; `cabd derive` says what is wrong with it.
+        let _ = self.derive_foreign().await;
+        self.write(head, Work::Apply(operations)).await
+    }
+
+    async fn derive(&self, head: &ChangeHead, features: DeriveStream) -> Result<Applied> {
+        self.write(head, Work::Derive(features)).await
     }
 }
 
@@ -359,12 +385,54 @@ impl AuditStore for SqliteStore {
         });
         Ok(features::stream(receiver).boxed())
     }
+
+    async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {
+        if self.pool.read_only {
+            return Ok(None);
+        }
+        let Some(until) = self.read(|conn, _| derive::waiting(conn)).await? else {
+            return Ok(None);
+        };
+        let (reader, tables) = (self.pool.reader()?, tables.to_vec());
+        let (out, receiver) = tokio::sync::mpsc::channel(256);
+        tokio::task::spawn_blocking(move || {
+            let done = reader.conn().and_then(|conn| {
+                derive::foreign(conn, &tables, until, |change| {
+                    out.blocking_send(Ok(change)).is_ok()
+                })
+            });
+            if let Err(e) = done {
+                let _ = out.blocking_send(Err(e));
+            }
+        });
+        Ok(Some(ForeignChanges {
+            until,
+            changes: features::stream(receiver).boxed(),
+        }))
+    }
+
+    async fn looked_at(&self, until: i64) -> Result<()> {
+        let mut writer = self.pool.writer().await?;
+        let conn = writer.take()?;
+        let (conn, done) = tokio::task::spawn_blocking(move || {
+            let done = derive::mark(&conn, until);
+            (conn, done)
+        })
+        .await
+        .map_err(lost)?;
+        writer.put_back(conn);
+        done
+    }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     fn name(&self) -> &'static str {
         "sqlite"
+    }
+
+    fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cabd_core::catalog::{Catalog, CatalogChange, Relation, Table};
-use cabd_core::store::{CatalogPlan, Row, RowChange, WriteTransaction};
+use cabd_core::store::{CatalogPlan, Position, Row, RowChange, WriteTransaction};
 use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Result, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
 use crate::bulk::{BULK_ROWS, Bulk};
+use crate::derive;
 use crate::error::{db, from_sqlite, lost};
 use crate::evolve;
 use crate::spatial::identifier;
@@ -29,6 +30,7 @@ pub(crate) struct State {
     changeset: Option<i64>,
     pub(crate) bulk: Vec<Bulk>,
     pub(crate) seen: HashSet<Relation>,
+    areas: derive::Known,
 }
 
 /// A value on its way into a statement, text borrowed.
@@ -56,6 +58,7 @@ impl Transaction {
                 changeset: None,
                 bulk: vec![],
                 seen: HashSet::new(),
+                areas: derive::Known::default(),
             }),
         };
         t.call(|s| {
@@ -187,6 +190,7 @@ impl State {
 
     fn insert(&mut self, table: &Arc<Table>, rows: &[Row]) -> Result<()> {
         self.changeset()?;
+        self.forget_areas(table);
         if rows.len() >= BULK_ROWS {
             self.begin_bulk(table)?;
         }
@@ -204,6 +208,13 @@ impl State {
                 .map_err(|e| refused(e, table, row))?;
         }
         Ok(())
+    }
+
+    /// Polygons that were made ready may be about to change.
+    fn forget_areas(&mut self, table: &Table) {
+        if matches!(table.relation, Relation::Codes(_)) {
+            self.areas.clear();
+        }
     }
 
     /// Refuses keys that other rows still name.
@@ -250,6 +261,7 @@ impl State {
 
     fn update(&mut self, table: &Arc<Table>, changes: &[RowChange]) -> Result<()> {
         self.changeset()?;
+        self.forget_areas(table);
         self.leave_bulk(table)?;
         let key = key_condition(table);
         for change in changes {
@@ -400,6 +412,7 @@ impl WriteTransaction for Transaction {
         let (table, keys) = (table.clone(), keys.to_vec());
         self.call(move |s| {
             s.changeset()?;
+            s.forget_areas(&table);
             s.leave_bulk(&table)?;
             s.unnamed(&table, &keys)?;
             let sql = format!(
@@ -427,6 +440,7 @@ impl WriteTransaction for Transaction {
         let (table, values) = (table.clone(), values.to_vec());
         self.call(move |s| {
             s.changeset()?;
+            s.forget_areas(&table);
             s.leave_bulk(&table)?;
             let sql = format!(
                 "DELETE FROM {} WHERE {} = ?",
@@ -439,6 +453,21 @@ impl WriteTransaction for Transaction {
                 n += statement.execute([Bound(v)]).map_err(db("delete rows"))? as u64;
             }
             Ok(n)
+        })
+        .await
+    }
+
+    async fn containing(
+        &mut self,
+        table: &Arc<Table>,
+        columns: &[usize],
+        positions: &[Position],
+    ) -> Result<Option<Vec<(usize, Row)>>> {
+        let (table, columns) = (table.clone(), columns.to_vec());
+        let positions = positions.to_vec();
+        self.call(move |s| {
+            s.leave_bulk(&table)?;
+            derive::containing(&s.conn, &mut s.areas, &table, &columns, &positions)
         })
         .await
     }

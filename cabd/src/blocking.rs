@@ -37,7 +37,8 @@ use crate::load::{Input, LoadOptions, LoadReport, RejectSink, load};
 use crate::page::Near;
 use crate::query::FeatureQuery;
 use crate::store::{
-    Capabilities, FeatureStoreExt, FeatureStream, Finding, Record, RecordQuery, StoreInfo,
+    Capabilities, DeriveExt, FeatureStoreExt, FeatureStream, Finding, Record, RecordQuery,
+    StoreInfo,
 };
 
 /// Opens a store that exists; see [`cabd::open`](crate::open).
@@ -199,6 +200,14 @@ impl Store {
         I: IntoIterator<Item = Operation, IntoIter: Send + 'static>,
     {
         self.wait(self.store.apply(head, crate::store::operations(operations)))
+    }
+
+    /// Computes derived values anew, of all types when none is named; see [`DeriveExt::derive_all`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown type.
+    pub fn derive_all(&self, head: &ChangeHead, types: &[String]) -> Result<Applied> {
+        self.wait(self.store.derive_all(head, types))
     }
 
     /// Loads files as one change, and says what became of their rows; see [`load`](mod@crate::load).

@@ -12,7 +12,7 @@ use cabd_store_sqlite::SqliteStore;
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::memory::MemoryStore;
-use crate::store::Store;
+use crate::store::{DeriveExt, Store};
 
 /// Where a store is, read from its text.
 #[derive(Debug, PartialEq)]
@@ -83,6 +83,9 @@ pub fn without_password(location: &str) -> String {
 
 /// Opens a store that exists.
 ///
+/// Derived values of rows that other programs have written since the last time are filled in, as a change of their own
+/// ([`DeriveExt::derive_foreign`]); not where the store cannot be written.
+///
 /// The location is a file path (with or without `sqlite:` before it), `postgres://…` or `postgresql://…`, or
 /// `memory:` for a new, empty store of this process.
 ///
@@ -111,18 +114,21 @@ pub fn without_password(location: &str) -> String {
 /// | `Unsupported` | this build leaves the back-end out |
 /// | `Invalid` | the location is none of the forms above |
 pub async fn open(location: &str) -> Result<Arc<dyn Store>> {
-    match Location::read(location)? {
-        Location::Memory => Ok(Arc::new(MemoryStore::new())),
+    let store = match Location::read(location)? {
+        Location::Memory => return Ok(Arc::new(MemoryStore::new())),
         Location::File(path) => {
             if !path.try_exists()? {
                 return Err(Error::not_found("the store does not exist")
                     .at(path.display().to_string())
                     .hint(format!("make it with `cabd init {}`", path.display())));
             }
-            open_file(path).await
+            open_file(path).await?
         }
-        Location::Server(url) => open_server(url).await,
-    }
+        Location::Server(url) => open_server(url).await?,
+    };
+    // Where that fails now the rows wait; reading must not fail for it, and `cabd derive` says what is wrong.
+    let _ = store.derive_foreign().await;
+    Ok(store)
 }
 
 /// Opens a store, or makes it where there is none: a new file, or cabd's tables in an existing SpatiaLite file or

@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub mod completions;
+pub mod derive;
 pub mod doctor;
 pub mod export;
 pub mod info;
@@ -33,6 +34,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Type(types) => types.run().await,
         Command::Set(sets) => sets.run().await,
         Command::Code(codes) => codes.run().await,
+        Command::Derive(derive) => derive.run().await,
         Command::Synth(synth) => synth.run().await,
         Command::Completions(completions) => completions.run(),
     }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod both_stores;
+mod derive;
 mod exports;
 mod interruptions;
 mod loads;

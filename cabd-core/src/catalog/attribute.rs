@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::derived::Derived;
 use crate::lang::Text;
 use crate::value::DataType;
 
@@ -89,6 +90,9 @@ pub struct Attribute {
     /// True where a geometry column has a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub present: Option<String>,
+    /// How the stored value follows from others, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Derived>,
 }
 
 fn is_false(b: &bool) -> bool {
@@ -198,6 +202,7 @@ impl Attribute {
         self.url = None;
         self.code_in = None;
         self.present = None;
+        self.derived = None;
     }
 
     /// Whether the value is stored, so that a change can set it.

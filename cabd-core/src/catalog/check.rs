@@ -65,7 +65,7 @@ fn is_identifier(s: &str, max: usize) -> bool {
 }
 
 /// Whether values of both types are kept and compared alike.
-fn same_class(a: &DataType, b: &DataType) -> bool {
+pub(super) fn same_class(a: &DataType, b: &DataType) -> bool {
     use DataType::{Double, Geometry, Numeric, Text, Url};
     match (a, b) {
         (Text(_) | Url, Text(_) | Url) | (Double | Numeric, Double | Numeric) => true,
@@ -405,6 +405,9 @@ impl<'a> Checker<'a> {
                 place,
                 Error::invalid("only a stored attribute can be tracked"),
             );
+        }
+        for problem in super::derived::problems(ft, a, |id| self.lists.get(id).copied()) {
+            self.problems.push(problem.at(place.to_owned()));
         }
         match a.origin() {
             Origin::Label(of) => match ft.attribute(of) {

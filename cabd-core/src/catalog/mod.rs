@@ -5,6 +5,7 @@ mod change;
 mod check;
 mod code_index;
 mod code_list;
+mod derived;
 mod feature_type;
 mod manifest;
 mod physical;
@@ -22,6 +23,7 @@ pub use change::{
 };
 pub use check::check;
 pub use code_list::{Code, CodeKey, CodeList, ListColumn};
+pub use derived::{Completeness, Contains, Derived, Level};
 pub use feature_type::{
     Community, FeatureType, GeometryRule, HiddenBy, Link, Member, MemberColumn, Part, Served,
     Sources, TypeHead,

@@ -35,6 +35,7 @@ pub fn metadata_attribute(id: &str, data_type: &str) -> Attribute {
         url: None,
         code_in: None,
         present: None,
+        derived: None,
     }
 }
 

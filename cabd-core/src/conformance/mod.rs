@@ -31,6 +31,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod cases;
+pub mod elsewhere;
 pub mod faults;
 pub mod random;
 pub mod shipped;
@@ -39,8 +40,9 @@ pub mod world;
 use futures::future::BoxFuture;
 
 pub use cases::{
-    arrow, audit, bad_input, capabilities, catalogue, concurrency, evolution, evolution_of_types,
-    filters, labels, names, paging, parts, queries, space, supers, values, writing,
+    arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, evolution,
+    evolution_of_types, filters, followed, labels, names, paging, parts, queries, space, supers,
+    values, writing,
 };
 
 use crate::store::Store;

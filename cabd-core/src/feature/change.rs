@@ -44,6 +44,8 @@ pub enum ChangeKind {
     Sync,
     /// An earlier change was undone.
     Revert,
+    /// Derived values were computed, beside the changes that compute them on their way.
+    Derive,
 }
 
 impl ChangeKind {
@@ -55,6 +57,7 @@ impl ChangeKind {
             ChangeKind::Review => "review",
             ChangeKind::Sync => "sync",
             ChangeKind::Revert => "revert",
+            ChangeKind::Derive => "derive",
         }
     }
 }

@@ -12,13 +12,13 @@ use futures::StreamExt;
 
 use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
 use crate::error::{Error, Result};
-use crate::feature::{Applied, ChangeHead};
+use crate::feature::{Applied, ChangeHead, Counts};
 use crate::id::CommitNumber;
 use crate::query::{FeatureQuery, plan, plan_count};
 use crate::store::{
-    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore,
-    FeatureStream, Finding, Key, LogEntry, OperationStream, RecordQuery, RecordStream, Row, Store,
-    StoreInfo, apply_operations,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, DeriveStream,
+    FeatureStore, FeatureStream, Finding, Hooks, Key, LogEntry, OperationStream, RecordQuery,
+    RecordStream, Row, Store, StoreInfo, apply_operations, derive_features,
 };
 use transaction::Transaction;
 
@@ -45,6 +45,7 @@ struct State {
 pub struct MemoryStore {
     state: RwLock<Arc<State>>,
     writer: futures::lock::Mutex<()>,
+    hooks: Hooks,
 }
 
 impl MemoryStore {
@@ -62,6 +63,28 @@ impl MemoryStore {
 
     fn replace(&self, state: State) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+
+    fn begin(&self, head: &ChangeHead) -> (Arc<Catalog>, Transaction) {
+        let old = self.state();
+        let transaction = Transaction::new((*old).clone(), head.author.clone());
+        (old.catalog.clone(), transaction)
+    }
+
+    fn end(
+        &self,
+        head: &ChangeHead,
+        transaction: Transaction,
+        counts: BTreeMap<Relation, Counts>,
+    ) -> Result<Applied> {
+        let changed = counts.values().any(Counts::changed);
+        let mut commit = None;
+        if changed && !head.dry_run {
+            let state = transaction.finish()?;
+            commit = Some(state.head);
+            self.replace(state);
+        }
+        Ok(Applied { commit, counts })
     }
 }
 
@@ -125,21 +148,16 @@ impl FeatureStore for MemoryStore {
 
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
         let _writer = self.writer.lock().await;
-        let old = self.state();
-        let catalog = old.catalog.clone();
-        let mut transaction = Transaction::new((*old).clone(), head.author.clone());
-        let counts = apply_operations(&catalog, &mut transaction, operations).await?;
-        let changed = counts.values().any(|c| c.changed());
-        if head.dry_run || !changed {
-            return Ok(Applied {
-                commit: None,
-                counts,
-            });
-        }
-        let state = transaction.finish()?;
-        let commit = Some(state.head);
-        self.replace(state);
-        Ok(Applied { commit, counts })
+        let (catalog, mut transaction) = self.begin(head);
+        let counts = apply_operations(&catalog, &mut transaction, &self.hooks, operations).await?;
+        self.end(head, transaction, counts)
+    }
+
+    async fn derive(&self, head: &ChangeHead, features: DeriveStream) -> Result<Applied> {
+        let _writer = self.writer.lock().await;
+        let (catalog, mut transaction) = self.begin(head);
+        let counts = derive_features(&catalog, &mut transaction, &self.hooks, features).await?;
+        self.end(head, transaction, counts)
     }
 }
 
@@ -170,6 +188,10 @@ impl Store for MemoryStore {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
+    }
+
+    fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     async fn info(&self) -> Result<StoreInfo> {

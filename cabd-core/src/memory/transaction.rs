@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use super::State;
 use crate::catalog::{Code, CodeKey, Relation, Table};
 use crate::error::{Error, Result};
+use crate::geometry::Areas;
 use crate::id::CommitNumber;
-use crate::store::{Key, LogEntry, Row, RowChange, WriteTransaction, key_of, key_part};
+use crate::store::{Key, LogEntry, Position, Row, RowChange, WriteTransaction, key_of, key_part};
 use crate::value::Value;
 
 pub(super) struct Transaction {
@@ -17,6 +18,8 @@ pub(super) struct Transaction {
     author: Option<String>,
     commit: CommitNumber,
     codes_changed: bool,
+    /// Polygons of reference tables that were asked for points.
+    areas: Areas<(Relation, Key)>,
 }
 
 impl Transaction {
@@ -27,6 +30,7 @@ impl Transaction {
             author,
             commit,
             codes_changed: false,
+            areas: Areas::default(),
         }
     }
 
@@ -43,7 +47,10 @@ impl Transaction {
                 .and_then(|(c, _)| row.get(*c))
                 .and_then(Value::as_uuid),
         };
-        self.codes_changed |= matches!(table.relation, Relation::Codes(_));
+        if matches!(table.relation, Relation::Codes(_)) {
+            self.codes_changed = true;
+            self.areas.clear();
+        }
         Arc::make_mut(&mut self.state.log).push(LogEntry {
             commit: self.commit,
             author: self.author.clone(),
@@ -187,5 +194,34 @@ impl WriteTransaction for Transaction {
             .collect();
         self.delete(table, &keys).await?;
         Ok(keys.len() as u64)
+    }
+
+    async fn containing(
+        &mut self,
+        table: &Arc<Table>,
+        columns: &[usize],
+        positions: &[Position],
+    ) -> Result<Option<Vec<(usize, Row)>>> {
+        let rows = self
+            .state
+            .tables
+            .get(&table.relation)
+            .cloned()
+            .unwrap_or_default();
+        let mut found = None;
+        for (key, row) in rows.iter() {
+            let Some(Value::Geometry(g)) = table.spatial.map(|c| &row[c]) else {
+                continue;
+            };
+            let found = found.get_or_insert_with(Vec::new);
+            let key = (table.relation.clone(), key.clone());
+            let area = self.areas.get(key, || Ok(g.clone()))?;
+            for (n, (x, y)) in positions.iter().enumerate() {
+                if area.covers(*x, *y) {
+                    found.push((n, columns.iter().map(|c| row[*c].clone()).collect()));
+                }
+            }
+        }
+        Ok(found)
     }
 }

@@ -1,5 +1,6 @@
 //! The storage traits: few required methods, each taking a request and giving a value or a stream.
 
+mod derive;
 mod ext;
 mod records;
 mod write;
@@ -13,12 +14,16 @@ use async_trait::async_trait;
 use futures::Stream;
 use serde::Serialize;
 
+pub use derive::{
+    DeriveExt, DeriveStream, ForeignChange, ForeignChanges, Hooks, Position, Rederive, Snapper,
+    Written,
+};
 pub use ext::{FeatureStoreExt, StoreExt, operations};
 pub use records::{Record, RecordQuery};
 pub(crate) use write::{Key, key_of, key_part};
-pub use write::{Row, RowChange, WriteTransaction, apply_operations};
+pub use write::{Row, RowChange, WriteTransaction, apply_operations, derive_features};
 
-use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Manifest};
+use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Manifest, Table};
 use crate::error::Result;
 use crate::feature::{Applied, ChangeHead, FeatureBatch, Operation};
 use crate::id::CommitNumber;
@@ -159,6 +164,15 @@ pub trait FeatureStore: Send + Sync {
     /// that is not there, [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) for an insert of one that is, and for the deletion of a data source or
     /// code that other rows still name. The store is as it was before.
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied>;
+
+    /// Computes derived values of features anew, as one change; a feature that is gone is passed over.
+    ///
+    /// [`FeatureStore::apply`] does this for what it writes. This is for what others wrote and for reference polygons
+    /// that came later: see [`DeriveExt`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a value of a reference table that does not fit the attribute it is for.
+    async fn derive(&self, head: &ChangeHead, features: DeriveStream) -> Result<Applied>;
 }
 
 /// The log of changes.
@@ -169,6 +183,19 @@ pub trait AuditStore: Send + Sync {
 
     /// The changes after a commit, oldest first, one entry a row.
     async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>>;
+
+    /// What other programs have changed of features, or around them, since [`AuditStore::looked_at`] was told last: rows of
+    /// these tables. `None` where there is nothing, where nobody else can write, and where this store cannot.
+    async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {
+        let _ = tables;
+        Ok(None)
+    }
+
+    /// Remembers how far the changes of other programs have been looked at.
+    async fn looked_at(&self, until: i64) -> Result<()> {
+        let _ = until;
+        Ok(())
+    }
 }
 
 /// One row of the audit log.
@@ -196,6 +223,9 @@ pub trait Store: CatalogStore + FeatureStore + AuditStore {
 
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// What the program that opened it has added to it.
+    fn hooks(&self) -> &Hooks;
 
     /// What it is and what it holds.
     async fn info(&self) -> Result<StoreInfo>;

@@ -4,6 +4,7 @@
 
 mod catalogue_lists;
 mod catalogue_texts;
+mod derived;
 mod faults;
 mod format;
 mod load;

@@ -5,6 +5,7 @@ pub(crate) mod alter;
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod ddl;
+pub(crate) mod derive;
 pub(crate) mod expr;
 pub(crate) mod metadata;
 pub(crate) mod query;

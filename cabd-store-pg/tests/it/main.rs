@@ -4,6 +4,7 @@
 mod audit;
 mod catalog;
 mod conformance;
+mod derived;
 mod doctor;
 mod evolution;
 mod features;

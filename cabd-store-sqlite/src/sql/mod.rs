@@ -2,6 +2,7 @@
 
 pub(crate) mod alter;
 pub(crate) mod ddl;
+pub(crate) mod derive;
 pub(crate) mod expr;
 pub(crate) mod triggers;
 pub(crate) mod views;

@@ -181,6 +181,7 @@ pub async fn the_log_says_who(store: &dyn Store) {
         data_source: None,
         kind: crate::feature::ChangeKind::Review,
         dry_run: false,
+        reads_along: false,
     };
     store
         .apply(&by("Zoë O'Neil"), operations(vec![weir(1)]))

@@ -6,9 +6,11 @@ pub mod bad_input;
 pub mod capabilities;
 pub mod catalogue;
 pub mod concurrency;
+pub mod derived;
 pub mod evolution;
 pub mod evolution_of_types;
 pub mod filters;
+pub mod followed;
 pub mod labels;
 pub mod names;
 pub mod paging;
@@ -220,6 +222,31 @@ macro_rules! __conformance_cases {
                 every_flag_has_a_name_and_a_store_that_writes_is_named
                 a_store_with_many_writers_or_triggers_is_durable
                 a_durable_store_says_where_it_is
+            }
+            derived {
+                a_new_feature_gets_what_its_place_says
+                of_several_polygons_the_lowest_key_counts
+                the_boundary_belongs_to_a_polygon_and_nothing_beside_it
+                a_moved_feature_gets_the_values_of_its_new_place
+                what_is_derived_follows_the_effective_point
+                a_value_given_in_the_same_change_stays
+                a_value_with_a_source_of_its_own_stays
+                where_nothing_follows_what_is_there_stays
+                a_value_named_without_one_is_derived_again
+                what_is_written_again_is_unchanged
+                many_features_get_what_single_ones_get
+                nothing_is_derived_where_no_polygon_is_loaded
+                polygons_count_from_the_change_that_brings_them
+                an_area_is_where_a_position_within_it_is
+                a_derived_value_that_does_not_fit_is_refused_with_its_origin
+            }
+            followed {
+                completeness_follows_what_is_filled
+                the_last_change_is_remembered_and_makes_none
+                rows_around_a_feature_change_it_too
+                everything_is_derived_anew_when_asked
+                a_feature_that_is_gone_is_passed_over
+                a_snapper_is_asked_for_new_and_moved_points
             }
             concurrency {
                 a_stream_shows_the_moment_it_was_opened

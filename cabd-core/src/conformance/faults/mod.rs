@@ -18,9 +18,9 @@ use crate::id::CommitNumber;
 use crate::memory::MemoryStore;
 use crate::query::FeatureQuery;
 use crate::store::{
-    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, FeatureStore,
-    FeatureStoreExt, FeatureStream, Finding, LogEntry, OperationStream, Record, RecordQuery,
-    RecordStream, Store, StoreInfo, operations,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, DeriveStream,
+    FeatureStore, FeatureStoreExt, FeatureStream, Finding, Hooks, LogEntry, OperationStream,
+    Record, RecordQuery, RecordStream, Store, StoreInfo, operations,
 };
 
 /// One way to be wrong.
@@ -456,6 +456,10 @@ impl FeatureStore for Faulty {
         }
         done
     }
+
+    async fn derive(&self, head: &ChangeHead, features: DeriveStream) -> Result<Applied> {
+        self.inner.derive(head, features).await
+    }
 }
 
 #[async_trait]
@@ -479,6 +483,10 @@ impl AuditStore for Faulty {
 impl Store for Faulty {
     fn name(&self) -> &'static str {
         self.inner.name()
+    }
+
+    fn hooks(&self) -> &Hooks {
+        self.inner.hooks()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::TryStreamExt;
 
 use super::OperationStream;
+use super::derive::{DeriveStream, Hooks, Position};
 use crate::catalog::{Catalog, Relation, Table};
 use crate::error::{Error, Result};
 use crate::feature::{Action, Counts};
@@ -59,6 +61,15 @@ pub trait WriteTransaction: Send {
         column: usize,
         values: &[Value],
     ) -> Result<u64>;
+
+    /// The polygons of a reference table that contain positions: for each such pair the place of the position and the
+    /// row's values in `columns`, in any order. The boundary belongs to a polygon. `None` where the table has no polygon.
+    async fn containing(
+        &mut self,
+        table: &Arc<Table>,
+        columns: &[usize],
+        positions: &[Position],
+    ) -> Result<Option<Vec<(usize, Row)>>>;
 }
 
 /// Runs a stream of operations inside a transaction.
@@ -68,16 +79,32 @@ pub trait WriteTransaction: Send {
 pub async fn apply_operations(
     catalog: &Catalog,
     transaction: &mut dyn WriteTransaction,
+    hooks: &Hooks,
     mut operations: OperationStream,
 ) -> Result<BTreeMap<Relation, Counts>> {
     let mut reader = Reader::new(catalog);
-    let mut writer = Writer::new(catalog, transaction);
+    let mut writer = Writer::new(catalog, transaction, hooks);
     let mut next = reader.batch(&mut operations).await?;
     while let Some(batch) = next {
         let (written, following) =
             futures::join!(writer.write(batch), reader.batch(&mut operations));
         written?;
         next = following?;
+    }
+    Ok(writer.counts)
+}
+
+/// Computes the derived values of a stream of features inside a transaction, as [`apply_operations`] runs operations.
+pub async fn derive_features(
+    catalog: &Catalog,
+    transaction: &mut dyn WriteTransaction,
+    hooks: &Hooks,
+    features: DeriveStream,
+) -> Result<BTreeMap<Relation, Counts>> {
+    let mut writer = Writer::new(catalog, transaction, hooks);
+    let mut batches = features.try_chunks(read::BATCH);
+    while let Some(batch) = batches.try_next().await.map_err(|e| e.1)? {
+        writer.derive(batch).await?;
     }
     Ok(writer.counts)
 }
@@ -91,10 +118,10 @@ enum Batch {
 }
 
 /// One operation, read: the whole row, and the columns it names.
-struct Step {
+pub(super) struct Step {
     action: Action,
-    row: Row,
-    named: Arc<[usize]>,
+    pub(super) row: Row,
+    pub(super) named: Arc<[usize]>,
     place: Option<Arc<str>>,
 }
 
@@ -163,7 +190,7 @@ fn complete(table: &Table, needed: &[usize], row: &mut Row) -> Result<()> {
 }
 
 /// The first value that is not null.
-fn first_of<'r>(columns: &[usize], value: impl Fn(usize) -> &'r Value) -> Value {
+pub(super) fn first_of<'r>(columns: &[usize], value: impl Fn(usize) -> &'r Value) -> Value {
     columns
         .iter()
         .map(|c| value(*c))
@@ -172,7 +199,7 @@ fn first_of<'r>(columns: &[usize], value: impl Fn(usize) -> &'r Value) -> Value 
         .unwrap_or_default()
 }
 
-fn placed(e: Error, place: &Option<Arc<str>>) -> Error {
+pub(super) fn placed(e: Error, place: &Option<Arc<str>>) -> Error {
     match place {
         Some(p) => e.at(p.to_string()),
         None => e,

@@ -12,10 +12,11 @@ use crate::catalog::{Catalog, CodeList, Relation, Table};
 use crate::error::{Error, Result};
 use crate::feature::{Action, Fields, Operation};
 use crate::store::OperationStream;
+use crate::store::derive::is_derived;
 use crate::value::Value;
 
 /// Operations of one batch; so far, at most, a row may come before the one that it names.
-const BATCH: usize = 1024;
+pub(super) const BATCH: usize = 1024;
 
 /// Shapes of operations remembered for one table.
 const SHAPES: usize = 16;
@@ -137,7 +138,11 @@ impl<'a> Reader<'a> {
         self.tables.insert(
             at,
             Gathered {
-                needed: needed(&table),
+                // What is derived may still come.
+                needed: needed(&table)
+                    .into_iter()
+                    .filter(|c| !is_derived(self.catalog, relation, &table.columns[*c]))
+                    .collect(),
                 table,
                 shapes: vec![],
                 steps: vec![],

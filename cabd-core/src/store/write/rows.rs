@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::retired::Retired;
 use super::{
     Batch, KeyPart, Row, RowChange, Step, WriteTransaction, complete, first_of, key_part, needed,
@@ -11,6 +13,7 @@ use super::{
 use crate::catalog::{Catalog, Relation, Table};
 use crate::error::{Error, Result};
 use crate::feature::{Action, Counts};
+use crate::store::derive::{Cause, Deriver, Hooks, Pending, Rederive, Rules, Written};
 use crate::value::Value;
 
 /// How many keys of one relation are remembered as existing.
@@ -22,15 +25,27 @@ pub(super) struct Writer<'a> {
     transaction: &'a mut dyn WriteTransaction,
     /// Keys that exist, of relations that others name.
     known: BTreeMap<Relation, HashSet<KeyPart>>,
+    deriver: Deriver<'a>,
+    /// Features around which rows of this batch have changed, by type.
+    around: BTreeMap<Arc<str>, HashSet<Uuid>>,
+    /// Features of this batch that were as asked already.
+    unchanged: HashSet<Uuid>,
     pub(super) counts: BTreeMap<Relation, Counts>,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(catalog: &'a Catalog, transaction: &'a mut dyn WriteTransaction) -> Self {
+    pub(super) fn new(
+        catalog: &'a Catalog,
+        transaction: &'a mut dyn WriteTransaction,
+        hooks: &Hooks,
+    ) -> Self {
         Self {
             catalog,
             transaction,
             known: BTreeMap::new(),
+            deriver: Deriver::new(catalog, hooks.snapper()),
+            around: BTreeMap::new(),
+            unchanged: HashSet::new(),
             counts: BTreeMap::new(),
         }
     }
@@ -38,14 +53,15 @@ impl<'a> Writer<'a> {
     pub(super) async fn write(&mut self, batch: Batch) -> Result<()> {
         match batch {
             Batch::Rows(tables) => {
-                for (table, steps) in tables {
+                let mut tables = tables.into_iter();
+                while let Some((table, steps)) = tables.next() {
                     self.references(&table, &steps).await?;
-                    self.rows(&table, steps).await?;
+                    self.rows(&table, steps, tables.as_slice()).await?;
                 }
-                Ok(())
             }
-            Batch::Delete(table, step) => self.delete(&table, step).await,
+            Batch::Delete(table, step) => self.delete(&table, step).await?,
         }
+        self.stamp_features().await
     }
 
     /// Every value that names another relation's row must name one that exists.
@@ -114,15 +130,12 @@ impl<'a> Writer<'a> {
         known.extend(keys);
     }
 
-    async fn rows(&mut self, table: &Arc<Table>, steps: Vec<Step>) -> Result<()> {
-        let relation = &table.relation;
-        let named_by_others = matches!(
-            relation,
-            Relation::DataSource | Relation::Contact | Relation::Codes(_) | Relation::Feature(_)
-        );
-        let needed = needed(table);
-        let retired = Retired::of(self.catalog, table);
-        let mut counts = Counts::default();
+    async fn rows(
+        &mut self,
+        table: &Arc<Table>,
+        steps: Vec<Step>,
+        rest: &[(Arc<Table>, Vec<Step>)],
+    ) -> Result<()> {
         let looked_up: Vec<Row> = steps
             .iter()
             .filter(|s| s.action != Action::Insert)
@@ -133,9 +146,7 @@ impl<'a> Writer<'a> {
         } else {
             self.transaction.fetch(table, &looked_up).await?.into_iter()
         };
-        let mut inserts: Vec<Row> = vec![];
-        let mut changes: Vec<RowChange> = vec![];
-        let mut keys = vec![];
+        let mut pending = Vec::with_capacity(steps.len());
         for Step {
             action,
             mut row,
@@ -143,32 +154,22 @@ impl<'a> Writer<'a> {
             place,
         } in steps
         {
-            if named_by_others {
-                keys.push(key_part(&row[0]));
-            }
             let before = if action == Action::Insert {
                 None
             } else {
                 old.next().flatten()
             };
-            match (action, before) {
-                (Action::Insert, _) => {
-                    retired.refuse(table, &row).map_err(|e| placed(e, &place))?;
-                    inserts.push(row);
-                }
-                (Action::Put, None) => {
-                    if let Some(e) = &table.effective {
-                        row[e.column] = first_of(&e.from, |c| &row[c]);
-                    }
-                    complete(table, &needed, &mut row).map_err(|e| placed(e, &place))?;
-                    retired.refuse(table, &row).map_err(|e| placed(e, &place))?;
-                    inserts.push(row);
-                }
+            match (action, &before) {
                 (Action::Update | Action::Delete, None) => {
                     let e = Error::not_found(format!("{} has no such row", table.qualified()))
                         .field(&table.columns[0].name)
                         .value(&row[0]);
                     return Err(placed(e, &place));
+                }
+                (_, None) => {
+                    if let Some(e) = &table.effective {
+                        row[e.column] = first_of(&e.from, |c| &row[c]);
+                    }
                 }
                 (_, Some(before)) => {
                     if let Some(e) = &table.effective
@@ -182,50 +183,195 @@ impl<'a> Writer<'a> {
                             }
                         });
                     }
-                    let set: Vec<(usize, Value)> = named
-                        .iter()
-                        .copied()
-                        .filter(|c| *c >= table.key && row[*c] != before[*c])
-                        .collect::<Vec<_>>()
-                        .into_iter()
-                        .map(|c| (c, std::mem::take(&mut row[c])))
-                        .collect();
-                    if let Some((c, _)) = set
-                        .iter()
-                        .find(|(c, v)| v.is_null() && !nullable(table, *c))
-                    {
-                        let e =
-                            Error::invalid("a value is required").field(&table.columns[*c].name);
-                        return Err(placed(e, &place));
-                    }
-                    for (c, v) in &set {
-                        retired
-                            .refuse_one(table, *c, v)
-                            .map_err(|e| placed(e, &place))?;
-                    }
-                    if set.is_empty() {
-                        counts.unchanged += 1;
-                    } else {
-                        counts.updated += 1;
-                        changes.push(RowChange {
-                            key: row[..table.key].to_vec(),
-                            set,
-                        });
-                    }
                 }
+            }
+            pending.push(Pending {
+                row,
+                named,
+                before,
+                place,
+                cause: Cause::Written,
+                derived: vec![],
+            });
+        }
+        self.settle(table, pending, rest).await
+    }
+
+    /// Looks at features again: what follows from their values is computed and written.
+    pub(super) async fn derive(&mut self, features: Vec<Rederive>) -> Result<()> {
+        let mut by_type: BTreeMap<Arc<str>, Vec<Rederive>> = BTreeMap::new();
+        for f in features {
+            by_type.entry(f.feature_type.clone()).or_default().push(f);
+        }
+        for (id, mut features) in by_type {
+            let relation = Relation::Feature(id);
+            let table = self.catalog.table(&relation)?.clone();
+            let mut seen = HashSet::new();
+            features.retain(|f| seen.insert(f.id));
+            let keys: Vec<Row> = features.iter().map(|f| vec![f.id.into()]).collect();
+            let rows = self.transaction.fetch(&table, &keys).await?;
+            let pending = features
+                .into_iter()
+                .zip(rows)
+                .filter_map(|(f, row)| {
+                    let row = row?;
+                    let cause = match f.written {
+                        Written::Unknown => Cause::Unknown,
+                        Written::New => Cause::New(f.at),
+                        Written::Around => Cause::Columns(vec![], f.at),
+                        Written::Columns(names) => {
+                            let columns = names.iter().filter_map(|n| table.position(n));
+                            Cause::Columns(columns.collect(), f.at)
+                        }
+                    };
+                    Some(Pending {
+                        before: Some(row.clone()),
+                        row,
+                        named: Arc::new([]),
+                        place: None,
+                        cause,
+                        derived: vec![],
+                    })
+                })
+                .collect();
+            self.settle(&table, pending, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Fills in what is derived, and writes what is new or differs.
+    async fn settle(
+        &mut self,
+        table: &Arc<Table>,
+        mut pending: Vec<Pending>,
+        rest: &[(Arc<Table>, Vec<Step>)],
+    ) -> Result<()> {
+        let relation = &table.relation;
+        let rules = self.deriver.rules(relation)?;
+        if let Some(rules) = &rules {
+            self.deriver
+                .fill(table, rules, &mut pending, self.transaction, rest)
+                .await?;
+        }
+        let needed = needed(table);
+        let retired = Retired::of(self.catalog, table);
+        let mut counts = Counts::default();
+        let mut inserts: Vec<Row> = vec![];
+        let mut changes: Vec<RowChange> = vec![];
+        let mut keys = vec![];
+        let mut touched = Touched::of(self, table, rules.as_deref())?;
+        for mut p in pending {
+            if named_by_others(relation) {
+                keys.push(key_part(&p.row[0]));
+            }
+            let Some(before) = &p.before else {
+                if let Some(rules) = &rules {
+                    self.deriver.stamp_new(table, rules, &mut p.row);
+                }
+                complete(table, &needed, &mut p.row).map_err(|e| placed(e, &p.place))?;
+                retired
+                    .refuse(table, &p.row)
+                    .map_err(|e| placed(e, &p.place))?;
+                touched.row(&p.row);
+                inserts.push(p.row);
+                continue;
+            };
+            let differs = |c: &usize| *c >= table.key && p.row[*c] != before[*c];
+            let mut set: Vec<usize> = p.named.iter().copied().filter(differs).collect();
+            for c in &p.derived {
+                if differs(c) && !set.contains(c) {
+                    set.push(*c);
+                }
+            }
+            let mut set: Vec<(usize, Value)> =
+                set.into_iter().map(|c| (c, p.row[c].clone())).collect();
+            if let Some(rules) = &rules {
+                self.deriver.stamp(table, rules, &p, &mut set);
+            }
+            if let Some((c, _)) = set
+                .iter()
+                .find(|(c, v)| v.is_null() && !nullable(table, *c))
+            {
+                let e = Error::invalid("a value is required").field(&table.columns[*c].name);
+                return Err(placed(e, &p.place));
+            }
+            for (c, v) in &set {
+                retired
+                    .refuse_one(table, *c, v)
+                    .map_err(|e| placed(e, &p.place))?;
+            }
+            if set.is_empty() {
+                counts.unchanged += u64::from(matches!(p.cause, Cause::Written));
+                touched.unchanged(&p);
+            } else {
+                counts.updated += 1;
+                touched.change(&p, &set);
+                p.row.truncate(table.key);
+                changes.push(RowChange { key: p.row, set });
             }
         }
         counts.inserted += inserts.len() as u64;
+        if !(inserts.is_empty() && changes.is_empty()) {
+            self.deriver.writes(relation);
+        }
         if !inserts.is_empty() {
             self.transaction.insert(table, inserts).await?;
         }
         if !changes.is_empty() {
             self.transaction.update(table, changes).await?;
         }
-        if named_by_others {
+        if named_by_others(relation) {
             self.remember(relation, keys);
         }
+        touched.tell(self);
         self.count(relation, counts);
+        Ok(())
+    }
+
+    /// Features around which something has changed say when.
+    async fn stamp_features(&mut self) -> Result<()> {
+        let unchanged = std::mem::take(&mut self.unchanged);
+        for (id, features) in std::mem::take(&mut self.around) {
+            let relation = Relation::Feature(id.clone());
+            let Some(rules) = self.deriver.rules(&relation)? else {
+                continue;
+            };
+            let mut keys: Vec<Uuid> = features
+                .into_iter()
+                .filter(|f| !self.deriver.is_marked(&id, f))
+                .collect();
+            keys.sort_unstable();
+            if keys.is_empty() {
+                continue;
+            }
+            let table = self.catalog.table(&relation)?.clone();
+            let rows: Vec<Row> = keys.iter().map(|k| vec![(*k).into()]).collect();
+            let found = self.transaction.fetch(&table, &rows).await?;
+            let mut changes = vec![];
+            for row in found.into_iter().flatten() {
+                let set = self.deriver.stamp_around(&table, &rules, &row);
+                if !set.is_empty() {
+                    let key = row[..table.key].to_vec();
+                    if row[0].as_uuid().is_some_and(|id| unchanged.contains(&id))
+                        && let Some(c) = self.counts.get_mut(&relation)
+                    {
+                        c.unchanged = c.unchanged.saturating_sub(1);
+                    }
+                    changes.push(RowChange { key, set });
+                }
+            }
+            self.deriver.mark(&id, keys);
+            self.count(
+                &relation,
+                Counts {
+                    updated: changes.len() as u64,
+                    ..Counts::default()
+                },
+            );
+            if !changes.is_empty() {
+                self.transaction.update(&table, changes).await?;
+            }
+        }
         Ok(())
     }
 
@@ -243,8 +389,17 @@ impl<'a> Writer<'a> {
             known.remove(&key_part(&key[0]));
         }
         let keys = std::slice::from_ref(&key);
-        let exists = self.transaction.existing(table, keys).await?;
-        if exists.first() != Some(&true) {
+        let rules = self.deriver.rules(&table.relation)?;
+        let mut touched = Touched::of(self, table, rules.as_deref())?;
+        let exists = if touched.needs_row(table) {
+            let row = self.transaction.fetch(table, keys).await?.pop().flatten();
+            row.iter().for_each(|row| touched.row(row));
+            row.is_some()
+        } else {
+            touched.row(&row);
+            self.transaction.existing(table, keys).await?.first() == Some(&true)
+        };
+        if !exists {
             let e = Error::not_found(format!("{} has no such row", table.qualified()))
                 .field(&table.columns[0].name)
                 .value(&key[0]);
@@ -271,7 +426,9 @@ impl<'a> Writer<'a> {
                 );
             }
         }
+        self.deriver.writes(&table.relation);
         self.transaction.delete(table, keys).await?;
+        touched.tell(self);
         self.count(
             &table.relation,
             Counts {
@@ -280,5 +437,88 @@ impl<'a> Writer<'a> {
             },
         );
         Ok(())
+    }
+}
+
+/// Whether other relations name this one's rows.
+fn named_by_others(relation: &Relation) -> bool {
+    matches!(
+        relation,
+        Relation::DataSource | Relation::Contact | Relation::Codes(_) | Relation::Feature(_)
+    )
+}
+
+/// Which features a batch of rows touches, where features say when they were changed.
+enum Touched {
+    /// Nobody asks.
+    Nobody,
+    /// Rows of the features themselves: those that say now, or what they were given; and those that did not change.
+    Features(Arc<str>, Vec<usize>, Vec<Uuid>, Vec<Uuid>),
+    /// Rows around features, by the column that names the feature.
+    Around(Arc<str>, usize, Vec<Uuid>),
+}
+
+impl Touched {
+    fn of(writer: &mut Writer<'_>, table: &Table, rules: Option<&Rules>) -> Result<Self> {
+        if let (Relation::Feature(t), Some(rules)) = (&table.relation, rules) {
+            return Ok(match rules.last_modified.is_empty() {
+                true => Touched::Nobody,
+                false => Touched::Features(t.clone(), rules.last_modified.clone(), vec![], vec![]),
+            });
+        }
+        if let Some((column, parent @ Relation::Feature(t))) = &table.parent
+            && let Some(rules) = writer.deriver.rules(parent)?
+            && !rules.last_modified.is_empty()
+        {
+            return Ok(Touched::Around(t.clone(), *column, vec![]));
+        }
+        Ok(Touched::Nobody)
+    }
+
+    /// Whether the key alone does not say which feature a row belongs to.
+    fn needs_row(&self, table: &Table) -> bool {
+        matches!(self, Touched::Around(_, column, _) if *column >= table.key)
+    }
+
+    fn row(&mut self, row: &[Value]) {
+        match self {
+            Touched::Nobody => {}
+            Touched::Features(_, _, marked, _) => marked.extend(row[0].as_uuid()),
+            Touched::Around(_, column, ids) => ids.extend(row[*column].as_uuid()),
+        }
+    }
+
+    fn unchanged(&mut self, p: &Pending) {
+        if let Touched::Features(_, last_modified, marked, unchanged) = self {
+            let id = p.row[0].as_uuid();
+            // A given instant holds, whatever else this change brings.
+            if last_modified.iter().any(|c| p.gives(*c)) {
+                marked.extend(id);
+            } else {
+                unchanged.extend(id);
+            }
+        }
+    }
+
+    fn change(&mut self, p: &Pending, set: &[(usize, Value)]) {
+        match self {
+            Touched::Around(_, column, ids) => {
+                ids.extend(p.before.iter().filter_map(|b| b[*column].as_uuid()));
+                let moved = set.iter().find(|(c, _)| c == column);
+                ids.extend(moved.and_then(|(_, v)| v.as_uuid()));
+            }
+            _ => self.row(&p.row),
+        }
+    }
+
+    fn tell(self, writer: &mut Writer<'_>) {
+        match self {
+            Touched::Nobody => {}
+            Touched::Features(t, _, marked, unchanged) => {
+                writer.deriver.mark(&t, marked);
+                writer.unchanged.extend(unchanged);
+            }
+            Touched::Around(t, _, ids) => writer.around.entry(t).or_default().extend(ids),
+        }
     }
 }
