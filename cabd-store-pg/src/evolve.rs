@@ -343,7 +343,10 @@ async fn follow(session: &Session, old: &Catalog, evolution: &Evolution) -> Resu
     let new = &evolution.catalog;
     let mut script = String::new();
     for table in new.tables() {
-        if matches!(table.relation, Relation::DataSource | Relation::Contact) {
+        if matches!(
+            table.relation,
+            Relation::DataSource | Relation::Contact | Relation::FeatureUpdate
+        ) {
             continue;
         }
         let before = old.table(&table.relation).ok();

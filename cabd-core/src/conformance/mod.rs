@@ -40,7 +40,7 @@ use futures::future::BoxFuture;
 
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, evolution, evolution_of_types,
-    filters, labels, names, paging, parts, queries, space, supers, values, writing,
+    filters, labels, names, paging, parts, queries, space, supers, updates, values, writing,
 };
 
 use crate::store::Store;

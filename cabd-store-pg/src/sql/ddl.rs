@@ -109,7 +109,11 @@ fn column_definition(t: &Table, i: usize) -> String {
     }
     let named_by_us = matches!(
         t.relation,
-        Relation::Feature(_) | Relation::Part(..) | Relation::DataSource | Relation::Contact
+        Relation::Feature(_)
+            | Relation::Part(..)
+            | Relation::DataSource
+            | Relation::Contact
+            | Relation::FeatureUpdate
     );
     if i == 0 && named_by_us {
         out.push_str(" DEFAULT gen_random_uuid()");
