@@ -9,3 +9,4 @@ mod evolution;
 mod features;
 mod load;
 mod server;
+mod waits;
