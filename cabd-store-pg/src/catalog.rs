@@ -19,7 +19,7 @@ use crate::error::pg;
 use crate::pool::Session;
 use crate::sql::audit::UNLOGGED;
 use crate::sql::{self, ddl, metadata, views};
-use crate::{evolve, registered};
+use crate::{beside, evolve, registered};
 
 impl PgStore {
     /// The present catalogue, over a connection in use.
@@ -106,17 +106,7 @@ impl CatalogStore for PgStore {
 
     async fn evolve(&self, change: &CatalogChange) -> Result<CatalogPlan> {
         let mut session = self.pool.session().await?;
-        session.begin("").await?;
-        match evolve::apply(&session, change).await {
-            Ok(plan) => {
-                session.commit().await?;
-                Ok(plan)
-            }
-            Err(e) => {
-                session.rollback().await?;
-                Err(e)
-            }
-        }
+        beside::make(&mut session, change).await
     }
 }
 
@@ -139,12 +129,27 @@ pub(crate) async fn prepare(session: &Session) -> Result<()> {
             sql::literal(UNLOGGED)
         ))
         .await
-        .map_err(|e| match e.kind() {
-            ErrorKind::Busy => e.hint(
-                "somebody writes to the store, or changes its catalogue; try again when that has ended",
-            ),
-            _ => e,
-        })
+        .map_err(others_at_work)
+}
+
+/// The same lock until it is given back, over several transactions.
+pub(crate) async fn alone(session: &Session) -> Result<()> {
+    let locked = session
+        .run("BEGIN; SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_lock(4617, 2); COMMIT")
+        .await;
+    if locked.is_err() {
+        session.run("ROLLBACK").await?;
+    }
+    locked.map_err(others_at_work)
+}
+
+fn others_at_work(e: Error) -> Error {
+    match e.kind() {
+        ErrorKind::Busy => e.hint(
+            "somebody writes to the store, or changes its catalogue; try again when that has ended",
+        ),
+        _ => e,
+    }
 }
 
 /// Makes generated pieces anew; views that exist only if `views_too`.
@@ -154,7 +159,7 @@ pub(crate) async fn regenerate(session: &Session, views_too: bool) -> Result<()>
     let mut script: String = catalog
         .tables()
         .iter()
-        .map(|t| generated(t, &catalog))
+        .map(|t| generated(t, &catalog, false))
         .collect();
     for ft in catalog.types().filter(|t| !t.is_super()) {
         script.push_str(&ddl::staging(ft));
@@ -169,12 +174,12 @@ pub(crate) async fn regenerate(session: &Session, views_too: bool) -> Result<()>
     crate::bulk::validate_keys(session, &catalog).await
 }
 
-/// A table with everything on it.
-pub(crate) fn generated(table: &Table, catalog: &Catalog) -> String {
+/// A table with everything on it; its foreign keys may be validated later.
+pub(crate) fn generated(table: &Table, catalog: &Catalog, validate_later: bool) -> String {
     [
         ddl::table(table),
         ddl::triggers(table),
-        ddl::missing_foreign_keys(table, catalog),
+        ddl::missing_foreign_keys(table, catalog, validate_later),
         ddl::comments(table, catalog),
     ]
     .concat()
@@ -347,30 +352,23 @@ pub(crate) async fn replaced(session: &Session) -> Result<HashSet<String>> {
 }
 
 /// Drops a type's generated views; those that somebody replaced stay.
-pub(crate) async fn drop_views(
-    session: &Session,
-    ft: &FeatureType,
-    replaced: &HashSet<String>,
-) -> Result<()> {
+pub(crate) fn drop_views(ft: &FeatureType, replaced: &HashSet<String>) -> String {
     if ft.is_registered() {
-        return Ok(());
+        return String::new();
     }
-    for lang in Lang::ALL {
-        let (schema, name) = views::view_name(ft, lang);
-        if replaced.contains(&format!("{schema}.{name}")) {
-            continue;
-        }
-        let view = sql::qualified(&schema, &name);
-        session
-            .run(&format!(
-                "DROP VIEW IF EXISTS {view}; DELETE FROM cabd.generated_views WHERE view_schema = {} AND view_name = {}",
-                sql::literal(&schema),
-                sql::literal(&name)
-            ))
-            .await
-            .map_err(|e| e.at(format!("view {schema}.{name}")))?;
-    }
-    Ok(())
+    let names = Lang::ALL.map(|lang| views::view_name(ft, lang));
+    names
+        .iter()
+        .filter(|(schema, name)| !replaced.contains(&format!("{schema}.{name}")))
+        .map(|(schema, name)| {
+            format!(
+                "DROP VIEW IF EXISTS {}; DELETE FROM cabd.generated_views WHERE view_schema = {} AND view_name = {};\n",
+                sql::qualified(schema, name),
+                sql::literal(schema),
+                sql::literal(name)
+            )
+        })
+        .collect()
 }
 
 /// Brings the heads up to date; gives those that no manifest declares.

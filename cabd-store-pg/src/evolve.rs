@@ -1,5 +1,7 @@
 //! Changes of the catalogue: questions to the rows, statements, and what follows from the new catalogue.
 
+use std::sync::Arc;
+
 use cabd_core::catalog::{
     Action, Catalog, CatalogChange, CatalogCommit, CatalogPlan, Column, Conversion, Evolution,
     Kept, Question, Relation, Table,
@@ -8,6 +10,7 @@ use cabd_core::error::{Error, Result};
 use cabd_core::lang::Lang;
 use cabd_core::value::Value;
 
+use crate::beside::{Filled, take};
 use crate::catalog::{codes, drop_views, generated, load, make_view, prepare, replaced};
 use crate::error::pg;
 use crate::pool::Session;
@@ -16,7 +19,7 @@ use crate::sql::{self, alter, ddl, ident, literal, metadata, name_of, rows, view
 use crate::types::{refs, value_type};
 
 /// Rows that are converted at once.
-const CHUNK: usize = 20_000;
+pub(crate) const CHUNK: usize = 20_000;
 
 /// The changes of the catalogue, oldest first.
 pub(crate) async fn history(session: &Session) -> Result<Vec<CatalogCommit>> {
@@ -157,27 +160,45 @@ async fn there(session: &Session, kept: &Kept) -> Result<bool> {
 }
 
 /// Rows after a key, in key order: the key and some columns.
-async fn after(
+pub(crate) async fn after(
     session: &Session,
     t: &Table,
     columns: &[&Column],
     last: Option<&Value>,
 ) -> Result<Vec<Vec<Value>>> {
-    let key = &t.columns[0];
-    let read: Vec<String> = std::iter::once(&key)
+    let key = ident(&t.columns[0].name);
+    let from = match last {
+        Some(v) => format!("WHERE t.{key} > {} ", sql::written(v)?),
+        None => String::new(),
+    };
+    let rest = format!("{from}ORDER BY t.{key} LIMIT {CHUNK}");
+    read(session, t, columns, &rest).await
+}
+
+/// The rows with these keys: the key and some columns.
+pub(crate) async fn these(
+    session: &Session,
+    t: &Table,
+    columns: &[&Column],
+    keys: &[String],
+) -> Result<Vec<Vec<Value>>> {
+    let keys: Vec<String> = keys.iter().map(|k| literal(k)).collect();
+    let key = ident(&t.columns[0].name);
+    let rest = format!("WHERE t.{key} = ANY(ARRAY[{}]::uuid[])", keys.join(", "));
+    read(session, t, columns, &rest).await
+}
+
+async fn read(
+    session: &Session,
+    t: &Table,
+    columns: &[&Column],
+    rest: &str,
+) -> Result<Vec<Vec<Value>>> {
+    let read: Vec<String> = std::iter::once(&&t.columns[0])
         .chain(columns)
         .map(|c| format!("t.{}::{}", ident(&c.name), value_type(&c.data_type)))
         .collect();
-    let from = match last {
-        Some(v) => format!(" WHERE t.{} > {}", ident(&key.name), sql::written(v)?),
-        None => String::new(),
-    };
-    let text = format!(
-        "SELECT {} FROM {} t{from} ORDER BY t.{} LIMIT {CHUNK}",
-        read.join(", "),
-        name_of(t),
-        ident(&key.name)
-    );
+    let text = format!("SELECT {} FROM {} t {rest}", read.join(", "), name_of(t));
     let client = session.client()?;
     let statement = client.prepare(&text).await.map_err(pg)?;
     let wires = Wire::of(statement.columns())?;
@@ -205,55 +226,107 @@ async fn fit(session: &Session, t: &Table, c: usize, conversion: &Conversion) ->
     }
 }
 
+/// How the values of a column are made from those of another.
+pub(crate) struct Way {
+    /// The table, the column under the name that it is filled with.
+    table: Table,
+    column: usize,
+    present: Column,
+    was: Option<Column>,
+    conversion: Arc<Conversion>,
+    back: Conversion,
+}
+
+impl Way {
+    /// From the column named `from` to the one named `to`; none for another action.
+    pub(crate) fn new(action: &Action, from: &str, to: &str) -> Option<Self> {
+        let Action::Retype {
+            table,
+            column,
+            from: before,
+            conversion,
+            restore,
+            ..
+        } = action
+        else {
+            return None;
+        };
+        let present = Column {
+            name: from.to_owned(),
+            ..(**before).clone()
+        };
+        let was = restore.as_ref().map(|k| Column {
+            name: k.column_name(),
+            ..table.columns[*column].clone()
+        });
+        let mut table = (**table).clone();
+        to.clone_into(&mut table.columns[*column].name);
+        Some(Self {
+            table,
+            column: *column,
+            back: conversion.reverse(&present.data_type),
+            present,
+            was,
+            conversion: conversion.clone(),
+        })
+    }
+
+    /// The columns that are read.
+    pub(crate) fn columns(&self) -> Vec<&Column> {
+        std::iter::once(&self.present).chain(&self.was).collect()
+    }
+
+    /// Writes the values of rows that hold the key and these columns; null values only if `nulls_too`.
+    pub(crate) async fn write(
+        &self,
+        session: &Session,
+        read: &[Vec<Value>],
+        nulls_too: bool,
+    ) -> Result<()> {
+        let mut changed: Vec<(Vec<Value>, Value)> = vec![];
+        for row in read {
+            let present = row[1].clone();
+            let value = match row.get(2) {
+                Some(was) if !was.is_null() || present.is_null() => {
+                    self.conversion.undone(present, was.clone(), &self.back)?
+                }
+                _ => self.conversion.convert(present)?,
+            };
+            if nulls_too || !value.is_null() {
+                changed.push((vec![row[0].clone()], value));
+            }
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let set: Vec<(&Vec<Value>, Vec<&Value>)> =
+            changed.iter().map(|(k, v)| (k, vec![v])).collect();
+        let q = rows::update(&self.table, &[self.column], &set)?;
+        let client = session.client()?;
+        let done = client.execute(&q.text, &refs(&q.params)).await;
+        done.map(|_| ()).map_err(pg)
+    }
+}
+
 /// Fills a column with the converted values of the one that was set aside.
 async fn convert(session: &Session, action: &Action) -> Result<()> {
     let Action::Retype {
         table,
         column,
-        from,
-        conversion,
         kept,
-        restore,
+        ..
     } = action
     else {
         return Ok(());
     };
-    let present = Column {
-        name: kept.column_name(),
-        ..(**from).clone()
+    let to = &table.columns[*column].name;
+    let Some(way) = Way::new(action, &kept.column_name(), to) else {
+        return Ok(());
     };
-    let was = restore.as_ref().map(|k| Column {
-        name: k.column_name(),
-        ..table.columns[*column].clone()
-    });
-    let columns: Vec<&Column> = std::iter::once(&present).chain(&was).collect();
-    let back = conversion.reverse(&from.data_type);
     let mut last: Option<Value> = None;
     loop {
-        let read = after(session, table, &columns, last.as_ref()).await?;
-        let mut changed: Vec<(Vec<Value>, Value)> = vec![];
-        for row in &read {
-            let present = row[1].clone();
-            let value = match row.get(2) {
-                Some(was) if !was.is_null() || present.is_null() => {
-                    conversion.undone(present, was.clone(), &back)?
-                }
-                _ => conversion.convert(present)?,
-            };
-            if !value.is_null() {
-                changed.push((vec![row[0].clone()], value));
-            }
-        }
-        if !changed.is_empty() {
-            let set: Vec<(&Vec<Value>, Vec<&Value>)> =
-                changed.iter().map(|(k, v)| (k, vec![v])).collect();
-            let q = rows::update(table, &[*column], &set)?;
-            session
-                .client()?
-                .execute(&q.text, &refs(&q.params))
-                .await
-                .map_err(pg)?;
-        }
+        let read = after(session, table, &way.columns(), last.as_ref()).await?;
+        way.write(session, &read, false).await?;
         if read.len() < CHUNK {
             return Ok(());
         }
@@ -261,8 +334,12 @@ async fn convert(session: &Session, action: &Action) -> Result<()> {
     }
 }
 
-/// Makes a change inside an open transaction.
-pub(crate) async fn apply(session: &Session, change: &CatalogChange) -> Result<CatalogPlan> {
+/// Makes a change inside an open transaction; `filled` are columns that have their values already.
+pub(crate) async fn apply(
+    session: &Session,
+    change: &CatalogChange,
+    filled: &[Filled],
+) -> Result<CatalogPlan> {
     prepare(session).await?;
     let old = load(session).await?;
     let evolution = plan(session, &old, change).await?;
@@ -300,21 +377,31 @@ pub(crate) async fn apply(session: &Session, change: &CatalogChange) -> Result<C
         .any(|t| old.feature_type(t.id()).is_ok_and(|o| o.is_registered()));
     let moves = moves || adopts;
     if moves {
-        for ft in old.types() {
-            drop_views(session, ft, &replaced).await?;
+        let mut script: String = old.types().map(|t| drop_views(t, &replaced)).collect();
+        script.push_str("DROP VIEW IF EXISTS cabd.updates_pending;\n");
+        for f in filled {
+            let table = name_of(old.table(f.relation())?);
+            script.push_str(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n"));
         }
-        session
-            .run("DROP VIEW IF EXISTS cabd.updates_pending")
-            .await?;
+        take(session, &script).await?;
     }
     session.run(&metadata::sets(new)).await?;
     for action in actions {
-        let (before, after) = alter::statements(&old, action);
+        let ready = filled.iter().find(|f| f.is_for(action));
+        let (before, after) = match ready {
+            Some(f) => {
+                f.catch_up(session, action).await?;
+                f.statements(&old, action)
+            }
+            None => alter::statements(&old, action),
+        };
         run_all(session, &before).await?;
-        convert(session, action).await?;
+        if ready.is_none() {
+            convert(session, action).await?;
+        }
         run_all(session, &after).await?;
     }
-    follow(session, &old, &evolution).await?;
+    follow(session, &old, &evolution, filled).await?;
     for ft in new.types().filter(|t| !t.is_registered()) {
         let touched = evolution.types.iter().any(|t| t.id() == ft.id());
         if !(moves || touched || ft.is_super()) {
@@ -339,11 +426,19 @@ async fn run_all(session: &Session, all: &[String]) -> Result<()> {
 }
 
 /// Everything that follows from the catalogue but the views.
-async fn follow(session: &Session, old: &Catalog, evolution: &Evolution) -> Result<()> {
+async fn follow(
+    session: &Session,
+    old: &Catalog,
+    evolution: &Evolution,
+    filled: &[Filled],
+) -> Result<()> {
     let new = &evolution.catalog;
     let mut script = String::new();
     for table in new.tables() {
-        if matches!(table.relation, Relation::DataSource | Relation::Contact) {
+        if matches!(
+            table.relation,
+            Relation::DataSource | Relation::Contact | Relation::FeatureUpdate
+        ) {
             continue;
         }
         let before = old.table(&table.relation).ok();
@@ -351,9 +446,11 @@ async fn follow(session: &Session, old: &Catalog, evolution: &Evolution) -> Resu
             script.push_str(&loose_keys(old, before, new, &table));
         }
         if before != Some(&table) || evolution.touches(&table.relation) {
-            script.push_str(&generated(&table, new));
+            // The values of a filled column were checked; its key is validated when others can read again.
+            let later = filled.iter().any(|f| *f.relation() == table.relation);
+            script.push_str(&generated(&table, new, later));
         } else {
-            script.push_str(&ddl::missing_foreign_keys(&table, new));
+            script.push_str(&ddl::missing_foreign_keys(&table, new, false));
         }
     }
     for (list, gone) in &evolution.gone_codes {
@@ -412,7 +509,7 @@ async fn follow(session: &Session, old: &Catalog, evolution: &Evolution) -> Resu
         .map_err(|e| e.at("changing the catalogue"))?;
     for ft in &evolution.gone_types {
         let by_hand = replaced(session).await?;
-        drop_views(session, ft, &by_hand).await?;
+        session.run(&drop_views(ft, &by_hand)).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cabd_core::Result;
-use cabd_core::catalog::{Relation, Table};
+use cabd_core::catalog::{ID, Relation, Table};
 use rusqlite::params;
 
 use crate::catalog::{drop_triggers, layer_of, put_triggers, run};
@@ -166,6 +166,7 @@ impl State {
 fn logged(t: &Table) -> (Option<usize>, Option<usize>, Option<usize>) {
     let feature = match &t.relation {
         Relation::Feature(_) => Some(0),
+        Relation::FeatureUpdate => t.position(ID),
         _ => t.parent.as_ref().map(|(c, _)| *c),
     };
     let source = match t.relation {
@@ -174,7 +175,9 @@ fn logged(t: &Table) -> (Option<usize>, Option<usize>, Option<usize>) {
         _ => None,
     };
     let own = match t.relation {
-        Relation::Part(..) | Relation::Contact | Relation::Codes(_) => Some(0),
+        Relation::Part(..) | Relation::Contact | Relation::FeatureUpdate | Relation::Codes(_) => {
+            Some(0)
+        }
         Relation::Link(..) => Some(1),
         _ => None,
     };

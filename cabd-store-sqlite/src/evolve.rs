@@ -233,7 +233,11 @@ fn follow(conn: &Connection, old: &Catalog, evolution: &Evolution) -> Result<()>
     }
     for t in new.tables() {
         let same = old.table(&t.relation).ok() == Some(&t) && !evolution.touches(&t.relation);
-        if same && !matches!(t.relation, Relation::DataSource | Relation::Contact) {
+        let shared = matches!(
+            t.relation,
+            Relation::DataSource | Relation::Contact | Relation::FeatureUpdate
+        );
+        if same && !shared {
             continue;
         }
         for (name, sql) in ddl::look_up_indexes(&t) {

@@ -70,6 +70,18 @@ const CATALOG: &[(&str, &str)] = &[
 /// The files of the folder `catalog/mappings/`, named without `.toml`.
 const MAPPINGS: &[(&str, &str)] = &[
     (
+        "bcfishpass-reviews-exclusions",
+        include_str!("../../catalog/mappings/bcfishpass-reviews-exclusions.toml"),
+    ),
+    (
+        "bcfishpass-reviews-passability",
+        include_str!("../../catalog/mappings/bcfishpass-reviews-passability.toml"),
+    ),
+    (
+        "bcfishpass-reviews-streams",
+        include_str!("../../catalog/mappings/bcfishpass-reviews-streams.toml"),
+    ),
+    (
         "boundaries-statcan-provinces",
         include_str!("../../catalog/mappings/boundaries-statcan-provinces.toml"),
     ),

@@ -30,8 +30,8 @@ pub use feature_type::{
 };
 pub use manifest::Manifest;
 pub use physical::{
-    Column, Effective, Relation, Table, contact_table, data_source_table, flat_name, geometry_kind,
-    table_of_list, tables_of,
+    Column, Effective, Relation, Table, UPDATE_STATUS, contact_table, data_source_table,
+    feature_update_table, flat_name, geometry_kind, table_of_list, tables_of,
 };
 
 pub use registered::{Facts, adopted, metadata_attribute, registered, with_views};
@@ -99,6 +99,7 @@ impl Catalog {
         };
         put(data_source_table());
         put(contact_table());
+        put(feature_update_table());
         for list in &manifest.lists {
             put(table_of_list(list));
         }

@@ -16,6 +16,8 @@ pub enum Relation {
     DataSource,
     /// The contacts, `cabd.contacts`.
     Contact,
+    /// The changes that users suggest, `cabd.user_feature_updates`.
+    FeatureUpdate,
     /// The codes of a list.
     Codes(Arc<str>),
     /// The features of a type.
@@ -52,7 +54,7 @@ impl Relation {
             Relation::DataSource | Relation::Codes(_) => 0,
             Relation::Contact => 1,
             Relation::Feature(_) => 2,
-            Relation::Part(..) | Relation::Link(..) => 3,
+            Relation::Part(..) | Relation::Link(..) | Relation::FeatureUpdate => 3,
             Relation::FeatureSource(_) | Relation::AttributeSource(_) => 4,
         }
     }
@@ -63,6 +65,7 @@ impl fmt::Display for Relation {
         match self {
             Relation::DataSource => f.write_str("data_source"),
             Relation::Contact => f.write_str("contacts"),
+            Relation::FeatureUpdate => f.write_str("user_feature_updates"),
             Relation::Codes(l) => f.write_str(l),
             Relation::Feature(t) => f.write_str(t),
             Relation::Part(t, p) => write!(f, "{t}.{p}"),
@@ -84,6 +87,10 @@ pub struct Column {
     pub nullable: bool,
     /// The value of a new row that gives none.
     pub default: Option<Value>,
+    /// Whether a new row that gives none gets the present instant.
+    pub now: bool,
+    /// The only values there are, where these are words without a code list.
+    pub one_of: &'static [&'static str],
     /// The relation whose key its values must be.
     pub references: Option<Relation>,
     /// The attribute shown from it, for comments.
@@ -99,6 +106,8 @@ impl Column {
             data_type,
             nullable: true,
             default: None,
+            now: false,
+            one_of: &[],
             references: None,
             attribute: None,
             retired: false,
@@ -450,6 +459,35 @@ pub fn contact_table() -> Table {
         },
     ];
     Table::new(Relation::Contact, "cabd", "contacts", columns, 1)
+}
+
+/// The states of a suggested update; the first is that of a new one, which its feature waits for.
+pub const UPDATE_STATUS: [&str; 2] = ["needs_review", "done"];
+
+/// `cabd.user_feature_updates`. The feature is named by type and identifier, since it may be of any type.
+pub fn feature_update_table() -> Table {
+    let text = || DataType::Text(None);
+    let columns = vec![
+        uuid_key("id"),
+        Column {
+            now: true,
+            ..Column::new("datetime", DataType::Timestamp).not_null()
+        },
+        Column::new("contact_id", DataType::Uuid)
+            .not_null()
+            .references(Relation::Contact),
+        Column::new(ID, DataType::Uuid).not_null(),
+        Column::new("cabd_type", DataType::Text(Some(32))).not_null(),
+        Column::new("user_description", text()),
+        Column::new("user_data_source", text()),
+        Column {
+            default: Some(Value::from(UPDATE_STATUS[0])),
+            one_of: &UPDATE_STATUS,
+            ..Column::new("status", text()).not_null()
+        },
+    ];
+    let relation = Relation::FeatureUpdate;
+    Table::new(relation, "cabd", "user_feature_updates", columns, 1)
 }
 
 /// The class of a geometry column, or `None`.

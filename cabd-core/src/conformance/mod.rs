@@ -42,7 +42,7 @@ use futures::future::BoxFuture;
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, evolution,
     evolution_of_types, filters, followed, labels, names, paging, parts, queries, space, supers,
-    values, writing,
+    updates, values, writing,
 };
 
 use crate::store::Store;

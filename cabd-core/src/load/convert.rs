@@ -53,6 +53,9 @@ pub(super) enum Outcome {
     Dropped(Refusal),
 }
 
+/// Text, and the column that follows it.
+pub(super) type Segment = (String, Option<Column>);
+
 /// A field rule made ready: places of its columns, words as values, labels as codes.
 pub(super) struct Rule {
     pub(super) to: String,
@@ -62,6 +65,8 @@ pub(super) struct Rule {
     /// Columns, and the values that let the rule speak.
     pub(super) only: Vec<(Column, Vec<String>)>,
     pub(super) lookup: Option<LookupRule>,
+    /// Texts between columns, by piece.
+    pub(super) pieces: Vec<Vec<Segment>>,
     constant: Option<Value>,
     data_type: DataType,
     words: HashMap<String, Value>,
@@ -147,6 +152,7 @@ impl Rule {
             column,
             only: only_of(&rule.only),
             lookup: rule.lookup.clone(),
+            pieces: rule.pieces.iter().map(|p| segments(p)).collect(),
             constant: rule.constant.as_ref().map(value_of).transpose()?,
             data_type: c.data_type.clone(),
             words,
@@ -190,11 +196,35 @@ impl Rule {
         if let Some(constant) = &self.constant {
             return Ok(Outcome::Value(constant.clone()));
         }
+        if !self.pieces.is_empty() {
+            let text = RawValue::from(&*self.composed(row));
+            return self.convert(catalog, table, &text);
+        }
         match self.raw(row) {
             None => Ok(Outcome::Value(Value::Null)),
             Some(raw) if self.lookup.is_some() => Ok(Outcome::Value(self.key(raw))),
             Some(raw) => self.convert(catalog, table, raw),
         }
+    }
+
+    /// The pieces whose columns all have a value.
+    fn composed(&self, row: &SourceRow) -> String {
+        let whole = |piece: &Vec<Segment>| {
+            let mut out = String::new();
+            for (text, column) in piece {
+                out.push_str(text);
+                if let Some(column) = column {
+                    let raw = column.of(row);
+                    if raw.is_blank() {
+                        return None;
+                    }
+                    out.push_str(raw.to_string().trim());
+                }
+            }
+            Some(out)
+        };
+        let pieces: Vec<String> = self.pieces.iter().filter_map(whole).collect();
+        pieces.join(" ")
     }
 
     /// The codes of a link, each once; what is dropped is told to `dropped`.
@@ -432,6 +462,21 @@ impl Rule {
     }
 }
 
+/// A piece of text, cut at its `{columns}`.
+fn segments(piece: &str) -> Vec<Segment> {
+    let mut out = vec![];
+    let mut rest = piece;
+    while let Some((text, (name, after))) = rest
+        .split_once('{')
+        .and_then(|(text, after)| Some((text, after.split_once('}')?)))
+    {
+        out.push((text.to_owned(), Some(Column::new(name.trim()))));
+        rest = after;
+    }
+    out.push((rest.to_owned(), None));
+    out
+}
+
 /// Columns and the values that are wanted of them, trimmed and in lower case.
 pub(super) fn only_of(only: &BTreeMap<String, Vec<String>>) -> Vec<(Column, Vec<String>)> {
     let lower = |values: &Vec<String>| values.iter().map(|v| v.trim().to_lowercase()).collect();
@@ -444,6 +489,9 @@ pub(super) fn only_of(only: &BTreeMap<String, Vec<String>>) -> Vec<(Column, Vec<
 fn check_rule(catalog: &Catalog, data_type: &DataType, rule: &FieldRule) -> Result<()> {
     if rule.prefix.is_some() && rule.lookup.is_none() && !matches!(data_type, DataType::Text(_)) {
         return Err(Error::invalid("only a text can have a prefix").value(data_type));
+    }
+    if !rule.pieces.is_empty() && !matches!(data_type, DataType::Text(_)) {
+        return Err(Error::invalid("only a text can be made of pieces").value(data_type));
     }
     if let Some(lookup) = &rule.lookup {
         if *data_type != DataType::Uuid {
@@ -528,6 +576,24 @@ fn labels_of(list: &CodeList) -> HashMap<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_piece_is_cut_at_its_columns() {
+        let names = |piece: &str| -> Vec<(String, Option<String>)> {
+            let all = segments(piece).into_iter();
+            all.map(|(t, c)| (t, c.map(|c| c.name))).collect()
+        };
+        let part = |t: &str, c: Option<&str>| (t.to_owned(), c.map(str::to_owned));
+        assert_eq!(
+            names("by {who}, {when}."),
+            [
+                part("by ", Some("who")),
+                part(", ", Some("when")),
+                part(".", None)
+            ]
+        );
+        assert_eq!(names("a { b"), [part("a { b", None)]);
+    }
 
     #[test]
     fn a_star_stands_for_any_text() {

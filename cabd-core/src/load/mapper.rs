@@ -251,7 +251,9 @@ impl Mapper {
         let find = |name: &str| position(columns, name);
         for rule in self.target.rules_mut() {
             rule.places = rule.from.iter().filter_map(|name| find(name)).collect();
-            for (column, _) in &mut rule.only {
+            let pieces = rule.pieces.iter_mut().flatten();
+            let pieces = pieces.filter_map(|(_, column)| column.as_mut());
+            for column in rule.only.iter_mut().map(|(c, _)| c).chain(pieces) {
                 column.place = find(&column.name);
             }
         }
@@ -295,6 +297,8 @@ impl Mapper {
         for rule in self.target.rules_mut() {
             used.extend(rule.from.iter().cloned());
             used.extend(rule.only.iter().map(|(c, _)| c.name.clone()));
+            let pieces = rule.pieces.iter().flatten();
+            used.extend(pieces.filter_map(|(_, c)| Some(c.as_ref()?.name.clone())));
             if rule.places.is_empty() && !rule.from.is_empty() {
                 missing.insert(rule.from.join(", "), rule.to.clone());
             }

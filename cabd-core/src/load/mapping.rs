@@ -48,6 +48,9 @@ pub struct Mapping {
     /// The data source of the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceRule>,
+    /// Of suggested updates: the contact behind every row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactRule>,
     /// Where the point comes from; the file's own geometry where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<PointRule>,
@@ -127,6 +130,19 @@ pub struct SourceRule {
     pub comments: Option<String>,
 }
 
+/// The contact that suggests what a file says: found by its address, or made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactRule {
+    /// Address.
+    pub email: String,
+    /// Name.
+    pub name: String,
+    /// Organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+}
+
 /// How rows find features that are there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -200,6 +216,10 @@ pub struct FieldRule {
     /// Columns; the first that is not blank is taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<String>,
+    /// A text made of several columns: pieces such as `"Seen {date}."`, with a blank between them. A piece that names a blank
+    /// column is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<String>,
     /// A constant instead of a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<toml::Value>,

@@ -38,12 +38,13 @@ mod report;
 mod run;
 mod sources;
 mod target;
+mod updates;
 
 pub use crs::{Crs, Transformer, UTM_ZONES};
 pub use feed::Input;
 pub use mapping::{
-    Clean, Encoding, FieldRule, IdRule, LookupRule, Mapping, MatchRule, Otherwise, PointRule,
-    SourceRule, Unknown,
+    Clean, ContactRule, Encoding, FieldRule, IdRule, LookupRule, Mapping, MatchRule, Otherwise,
+    PointRule, SourceRule, Unknown,
 };
 pub use matching::Match;
 pub use report::{CsvRejects, LoadReport, Note, NoteKind, RejectSink, Rejected, Touched};

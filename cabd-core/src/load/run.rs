@@ -19,11 +19,15 @@ use super::matching::{Existing, How, Match, Matcher, Refused};
 use super::operations::{Hit, Maker};
 use super::report::{LoadReport, NoteKind, Notes, RejectSink, Rejected, Touched};
 use super::sources;
+use super::target::TableRules;
+use super::updates;
+use crate::catalog::Relation;
 use crate::error::{Error, Result};
-use crate::feature::{Action, Applied, ChangeHead, ChangeKind, Operation};
+use crate::feature::{Action, Applied, ChangeHead, ChangeKind, Fields, Operation};
 use crate::format::{Format, MAX_RECORD_BYTES, TextEncoding};
 use crate::id::Uuid;
 use crate::store::{OperationStream, Store};
+use crate::value::Value;
 
 /// How far a load has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,6 +203,7 @@ pub async fn load(
         sizes,
         formats,
         options,
+        contact: None,
     };
     let head = work.head().await?;
     let chunks = feed::start(inputs, encoding, work.options.max_record_bytes)?;
@@ -244,6 +249,23 @@ struct Work<'a> {
     sizes: Vec<Option<u64>>,
     formats: Vec<Option<Format>>,
     options: LoadOptions,
+    /// The contact behind suggested updates, and the operation that makes it.
+    contact: Option<(Uuid, Option<Operation>)>,
+}
+
+/// A value that a row does not have, of a column with a default, is not named: it stays, or becomes the default.
+fn without_defaults(main: &TableRules, values: Vec<Value>) -> (Fields, Vec<Value>) {
+    let kept = |field: &String, value: &Value| {
+        let column = main.table.position(field).map(|i| &main.table.columns[i]);
+        !(value.is_null() && column.is_some_and(|c| c.now || c.default.is_some()))
+    };
+    let pairs = || main.fields.iter().zip(&values);
+    if pairs().all(|(f, v)| kept(f, v)) {
+        return (main.fields.clone(), values);
+    }
+    let named: Vec<(&String, &Value)> = pairs().filter(|(f, v)| kept(f, v)).collect();
+    let fields = named.iter().map(|(f, _)| (*f).clone()).collect();
+    (fields, named.into_iter().map(|(_, v)| v.clone()).collect())
 }
 
 impl Work<'_> {
@@ -508,9 +530,14 @@ impl Work<'_> {
         refused: &mut Vec<Refused>,
         out: &mut Vec<Operation>,
     ) -> Result<()> {
+        self.matcher.sources(&self.mapper).await?;
+        if self.mapper.target.main.relation == Relation::FeatureUpdate {
+            rows = self.suggestions(rows, refused).await?;
+        }
         let target = &self.mapper.target;
         let own_key = target.main.rules.iter().position(|r| r.column == 0);
-        let key_at = if target.id_by_name { Some(0) } else { own_key };
+        let made = target.id_by_name || target.id_by_source;
+        let key_at = if made { Some(0) } else { own_key };
         if target.id_by_name {
             sources::identify(self.matcher.store, target, &mut rows).await?;
         }
@@ -536,21 +563,37 @@ impl Work<'_> {
                 continue;
             }
             out.extend(row.source.and_then(|s| self.matcher.make_source(s)));
+            out.extend(self.contact.as_mut().and_then(|(_, make)| make.take()));
             let mut values = row.main;
             if self.mapper.target.kind.is_some() {
                 values.push(row.geometry.into());
             }
             let main = &self.mapper.target.main;
-            let mut operation = Operation::with_fields(
-                main.relation.clone(),
-                Action::Put,
-                main.fields.clone(),
-                values,
-            );
+            let (fields, values) = without_defaults(main, values);
+            let mut operation =
+                Operation::with_fields(main.relation.clone(), Action::Put, fields, values);
             operation.place = Some(self.place(row.input, row.line));
             out.push(operation);
         }
         Ok(())
+    }
+
+    /// The rows with what a load adds to suggested updates.
+    async fn suggestions(
+        &mut self,
+        rows: Vec<MappedRow>,
+        refused: &mut Vec<Refused>,
+    ) -> Result<Vec<MappedRow>> {
+        let of = |at: Option<usize>| at.and_then(|s| self.matcher.source(s)).map(|s| s.id);
+        if let (None, Some(rule)) = (&self.contact, &self.mapper.mapping().contact) {
+            let source = of(rows.first().and_then(|r| r.source));
+            self.contact = Some(updates::contact(self.matcher.store, rule, source).await?);
+        }
+        let (mapper, store) = (&self.mapper, self.matcher.store);
+        let source = |row: &MappedRow| of(row.source);
+        let contact = self.contact.as_ref().map(|(id, _)| *id);
+        let (catalog, target) = (&mapper.catalog, &mapper.target);
+        updates::complete(store, catalog, target, rows, source, contact, refused).await
     }
 
     fn finish(self, applied: Applied) -> Result<LoadReport> {

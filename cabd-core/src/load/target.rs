@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::convert::Rule;
 use super::mapping::{FieldRule, Mapping};
+use super::updates;
 use crate::catalog::{
     Attribute, Catalog, FeatureType, GEOMETRY, ID, Link, Origin, Part, Relation, Table,
 };
@@ -59,6 +60,8 @@ pub(super) struct Target {
     pub(super) named: Vec<usize>,
     /// For the data sources: whether the identifier follows from the name, since no column gives it.
     pub(super) id_by_name: bool,
+    /// For suggested updates: whether the identifier follows from the data source and its own identifier of the row.
+    pub(super) id_by_source: bool,
 }
 
 impl Target {
@@ -177,6 +180,7 @@ impl Target {
                 .into(),
             named,
             id_by_name: false,
+            id_by_source: false,
         })
     }
 
@@ -198,17 +202,26 @@ impl Target {
         let id_by_name = !has_key
             && relation == Relation::DataSource
             && rules.iter().any(|r| table.columns[r.column].name == "name");
-        if !has_key && !id_by_name {
+        let is_update = relation == Relation::FeatureUpdate;
+        let has_source = mapping.source.as_ref().is_some_and(|s| !s.id.is_empty());
+        let id_by_source = !has_key && is_update && has_source;
+        if !has_key && !id_by_name && !id_by_source {
             return Err(Error::invalid("no column of the file gives the key")
                 .field(&table.columns[0].name)
                 .at("mapping"));
         }
         let kind = spatial_kind(&table);
-        let key = id_by_name.then(|| table.columns[0].name.clone());
+        let key = (id_by_name || id_by_source).then(|| table.columns[0].name.clone());
+        let given = |name: &str| rules.iter().any(|r| table.columns[r.column].name == name);
+        let added = updates::ADDED
+            .into_iter()
+            .filter(|c| is_update && !given(c));
+        let added: Vec<String> = added.map(str::to_owned).collect();
         let own = rules.iter().map(|r| table.columns[r.column].name.clone());
         let fields = key
             .into_iter()
             .chain(own)
+            .chain(added)
             .chain(kind.map(|_| GEOMETRY.to_owned()))
             .collect();
         Ok(Self {
@@ -229,6 +242,7 @@ impl Target {
             feature_source_fields: Arc::new([]),
             named: vec![],
             id_by_name,
+            id_by_source,
         })
     }
 
@@ -242,8 +256,14 @@ impl Target {
 
 /// The data sources, or the code list or reference table of that name.
 fn reference(catalog: &Catalog, id: &str) -> Result<Relation> {
-    if catalog.table(&Relation::DataSource)?.qualified() == id {
-        return Ok(Relation::DataSource);
+    for shared in [
+        Relation::DataSource,
+        Relation::Contact,
+        Relation::FeatureUpdate,
+    ] {
+        if catalog.table(&shared)?.qualified() == id {
+            return Ok(shared);
+        }
     }
     match catalog.list(id) {
         Some(list) => Ok(Relation::Codes(list.id.as_str().into())),
@@ -254,7 +274,7 @@ fn reference(catalog: &Catalog, id: &str) -> Result<Relation> {
                     .field("table")
                     .value(id)
                     .hint(format!(
-                        "known tables: cabd.data_source, {}",
+                        "known tables: cabd.data_source, cabd.contacts, cabd.user_feature_updates, {}",
                         known.join(", ")
                     )),
             )

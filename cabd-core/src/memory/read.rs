@@ -1,6 +1,6 @@
 //! Answers by plain loops.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Rows, State};
-use crate::catalog::{Relation, Table, flat_name};
+use crate::catalog::{ID, Relation, Table, UPDATE_STATUS, flat_name};
 use crate::error::Result;
 use crate::feature::{BatchBuilder, FeatureBatch, Fields};
 use crate::geometry::Geometry;
@@ -23,6 +23,7 @@ struct World<'a> {
     parts: HashMap<String, (Arc<Table>, HashMap<Uuid, Row>)>,
     links: HashMap<String, HashMap<Uuid, Vec<Row>>>,
     named: RefCell<HashMap<(String, String), HashSet<Uuid>>>,
+    pending: OnceCell<HashSet<Uuid>>,
 }
 
 impl<'a> World<'a> {
@@ -74,12 +75,28 @@ impl<'a> World<'a> {
             parts,
             links,
             named: RefCell::default(),
+            pending: OnceCell::new(),
         })
     }
 }
 
 fn rows(state: &State, relation: &Relation) -> Rows {
     state.tables.get(relation).cloned().unwrap_or_default()
+}
+
+/// The features that a suggested update waits for.
+fn pending(state: &State) -> HashSet<Uuid> {
+    let Ok(table) = state.catalog.table(&Relation::FeatureUpdate) else {
+        return HashSet::new();
+    };
+    let (Some(id), Some(status)) = (table.position(ID), table.position("status")) else {
+        return HashSet::new();
+    };
+    rows(state, &table.relation)
+        .values()
+        .filter(|r| r[status].as_str() == Some(UPDATE_STATUS[0]))
+        .filter_map(|r| r[id].as_uuid())
+        .collect()
 }
 
 struct Access<'a> {
@@ -142,7 +159,9 @@ impl RowAccess for Access<'_> {
     }
 
     fn updates_pending(&self) -> bool {
-        false
+        let state = self.world.state;
+        let pending = self.world.pending.get_or_init(|| pending(state));
+        pending.contains(&self.id)
     }
 
     fn named_by(&self, schema: &str, table: &str, column: &str) -> bool {

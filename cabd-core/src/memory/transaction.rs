@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::State;
-use crate::catalog::{Code, CodeKey, Relation, Table};
+use crate::catalog::{Code, CodeKey, ID, Relation, Table};
 use crate::error::{Error, Result};
 use crate::geometry::Areas;
 use crate::id::CommitNumber;
@@ -41,6 +41,10 @@ impl Transaction {
     fn log(&mut self, table: &Table, action: &str, row: &Row) {
         let cabd_id = match &table.relation {
             Relation::Feature(_) => row.first().and_then(Value::as_uuid),
+            Relation::FeatureUpdate => table
+                .position(ID)
+                .and_then(|c| row.get(c))
+                .and_then(Value::as_uuid),
             _ => table
                 .parent
                 .as_ref()

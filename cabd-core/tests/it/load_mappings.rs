@@ -442,3 +442,141 @@ fn known_values_of_the_crossing_assessments_arrive() {
         }
     });
 }
+
+/// A store with the features that the reviews name, but for every fifth.
+async fn reviewed(paths: &[(&std::path::PathBuf, &str)]) -> (MemoryStore, u64) {
+    let store = inventory().await;
+    let mut ops = vec![];
+    let mut left_out = 0;
+    for (path, feature_type) in paths {
+        let text = std::fs::read_to_string(path).unwrap();
+        for (n, line) in text.lines().skip(1).enumerate() {
+            let mut cells = line.split(',');
+            let id: cabd_core::Uuid = cells.next().unwrap().parse().unwrap();
+            let ft = match *feature_type {
+                "" => cells.next().unwrap(),
+                other => other,
+            };
+            if n % 5 == 4 {
+                left_out += 1;
+                continue;
+            }
+            let place = Geometry::point(-125.0 + n as f64 / 100.0, 50.0);
+            let op = cabd_core::feature::Operation::insert_feature(ft, id);
+            ops.push(op.set("geometry", place));
+        }
+    }
+    let head = cabd_core::feature::ChangeHead::default();
+    store.apply_all(&head, ops).await.unwrap();
+    (store, left_out)
+}
+
+#[test]
+fn reviews_become_suggested_updates_of_the_features_that_are_there() {
+    run(async {
+        let (Some(exclusions), Some(passability)) = (
+            real("bcfishpass-reviews/cabd_exclusions.csv"),
+            real("bcfishpass-reviews/cabd_passability_status_updates.csv"),
+        ) else {
+            return;
+        };
+        let paths = [(&exclusions, ""), (&passability, "waterfalls")];
+        let (store, left_out) = reviewed(&paths).await;
+        assert_eq!(left_out, 4);
+        for (path, name, rows, inserted) in [
+            (&exclusions, "exclusions", 13, 11),
+            (&passability, "passability", 12, 10),
+        ] {
+            let name = format!("bcfishpass-reviews-{name}");
+            let (report, rejected) = loaded(&store, vec![file(path)], with(&name)).await.unwrap();
+            assert_eq!((report.read, report.inserted), (rows, inserted));
+            assert!(report.notes.is_empty(), "{:?}", report.notes);
+            assert_eq!(rejected.len() as u64, rows - inserted);
+            for row in rejected {
+                assert_eq!(row.field, "cabd_id");
+                assert_eq!(row.reason, "no feature of the store has this identifier");
+            }
+        }
+        let updates = RecordQuery::of(Relation::FeatureUpdate);
+        let rows = store.all_records(&updates).await.unwrap();
+        assert_eq!(rows.len(), 21);
+        let contacts = RecordQuery::of(Relation::Contact);
+        let contacts = store.all_records(&contacts).await.unwrap();
+        assert_eq!(contacts.len(), 1, "one contact for both files");
+        let source = &store.data_sources().await.unwrap()[0];
+        assert_eq!(source.get("licence"), &Value::from("ODbL-1.0"));
+        assert_eq!(contacts[0].get("datasource_id"), source.get("id"));
+        let nymph = "f4f9982f-9190-4252-9906-cc678ec72de9";
+        let row = updates.clone().with("cabd_id", [nymph.into()]);
+        let row = store.all_records(&row).await.unwrap().remove(0);
+        let text = row.get("user_description").as_str().unwrap();
+        assert!(
+            text.starts_with("Change passability_status_code to 3. 1341 salmon observations"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("Source: imagery/observations. Reviewed by SN."),
+            "{text}"
+        );
+        assert_eq!(row.get("status"), &Value::from("needs_review"));
+        assert_eq!(row.get("cabd_type"), &Value::from("waterfalls"));
+        let day = row.get("datetime").to_json();
+        assert_eq!(day, "2025-12-23T00:00:00Z");
+        assert_eq!(count(&store, "dams", "updates_pending:eq:true").await, 4);
+        assert_eq!(
+            count(&store, "waterfalls", "updates_pending:eq:true").await,
+            17
+        );
+        // What a reviewer has settled stays so, and nothing else changes.
+        let key = row.get("id").clone();
+        let done = cabd_core::feature::Operation::new(
+            Relation::FeatureUpdate,
+            cabd_core::feature::Action::Update,
+        );
+        let done = done.set("id", key).set("status", "done");
+        let head = cabd_core::feature::ChangeHead::default();
+        store.apply_all(&head, vec![done]).await.unwrap();
+        let again = with("bcfishpass-reviews-passability");
+        let (report, _) = loaded(&store, vec![file(&passability)], again)
+            .await
+            .unwrap();
+        assert_eq!((report.unchanged, report.rejected), (10, 2));
+        assert_eq!(report.commit, None);
+    });
+}
+
+#[test]
+fn decisions_along_streams_are_refused_until_they_name_a_feature() {
+    run(async {
+        for (name, rows) in [
+            ("cabd_additions", 5),
+            ("user_barriers_definite_control", 238),
+            ("user_falls_2023", 59),
+        ] {
+            let Some(path) = real(&format!("bcfishpass-reviews/{name}.csv")) else {
+                return;
+            };
+            let store = inventory().await;
+            let options = with("bcfishpass-reviews-streams");
+            let (report, rejected) = loaded(&store, vec![file(&path)], options).await.unwrap();
+            assert_eq!((report.read, report.rejected), (rows, rows), "{name}");
+            assert_eq!(rejected[0].field, "cabd_id");
+            assert!(rejected[0].reason.starts_with("the row names no feature"));
+            assert_eq!(report.commit, None, "neither contact nor source is made");
+        }
+        let store = inventory().await;
+        let id = cabd_core::Uuid::from_u128(7);
+        let dam = cabd_core::feature::Operation::insert_feature("dams", id)
+            .set("geometry", Geometry::point(-121.0, 49.0));
+        let head = cabd_core::feature::ChangeHead::default();
+        store.apply_all(&head, vec![dam]).await.unwrap();
+        let csv = format!(
+            "cabd_id,feature_type,name,barrier_ind,blue_line_key,downstream_route_measure,review_date\n\
+             {id},dams,Ross Dam,t,356570000,196792,2023-07-24\n"
+        );
+        let input = cabd_core::load::Input::new("ross.csv", std::io::Cursor::new(csv));
+        let options = with("bcfishpass-reviews-streams");
+        let (report, _) = loaded(&store, vec![input], options).await.unwrap();
+        assert_eq!(report.inserted, 1);
+    });
+}

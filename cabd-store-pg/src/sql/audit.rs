@@ -1,6 +1,6 @@
 //! The triggers of a table: they log what changes, and keep the effective geometry right.
 
-use cabd_core::catalog::{Relation, Table};
+use cabd_core::catalog::{ID, Relation, Table};
 use cabd_core::value::DataType;
 
 use super::{derived_name, ident, literal, name_of, qualified};
@@ -26,6 +26,10 @@ fn log_ids(t: &Table, row: &str) -> Vec<(&'static str, String)> {
         Relation::Feature(_) => out.push(("cabd_id", column(0))),
         Relation::DataSource => out.push(("datasource_id", column(0))),
         Relation::Contact => out.push(("id_pk", column(0))),
+        Relation::FeatureUpdate => {
+            out.push(("id_pk", column(0)));
+            out.extend(t.position(ID).map(|i| ("cabd_id", column(i))));
+        }
         Relation::Part(..) => out.push(("id_pk", column(0))),
         Relation::FeatureSource(_) => out.push(("datasource_id", column(1))),
         _ => {}
@@ -38,6 +42,7 @@ fn log_ids(t: &Table, row: &str) -> Vec<(&'static str, String)> {
         Relation::Feature(_)
             | Relation::DataSource
             | Relation::Contact
+            | Relation::FeatureUpdate
             | Relation::Part(..)
             | Relation::AttributeSource(_)
     );

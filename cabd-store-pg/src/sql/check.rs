@@ -126,12 +126,11 @@ pub(crate) fn rows(t: &Table, catalog: &Catalog) -> Option<(String, Vec<Counted>
 }
 
 /// Tables that every store has, besides those of the catalogue.
-pub(crate) const SHARED: [&str; 15] = [
+pub(crate) const SHARED: [&str; 14] = [
     "cabd.feature_types",
     "cabd.attribute_set",
     "cabd.feature_type_metadata",
     "cabd.feature_type_version_history",
-    "cabd.user_feature_updates",
     "cabd.community_contact",
     "cabd.community_data_raw",
     "cabd.community_attribute_mapping",

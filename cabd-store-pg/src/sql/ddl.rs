@@ -109,7 +109,11 @@ fn column_definition(t: &Table, i: usize) -> String {
     }
     let named_by_us = matches!(
         t.relation,
-        Relation::Feature(_) | Relation::Part(..) | Relation::DataSource | Relation::Contact
+        Relation::Feature(_)
+            | Relation::Part(..)
+            | Relation::DataSource
+            | Relation::Contact
+            | Relation::FeatureUpdate
     );
     if i == 0 && named_by_us {
         out.push_str(" DEFAULT gen_random_uuid()");
@@ -157,13 +161,14 @@ pub(crate) fn triggers(t: &Table) -> String {
 }
 
 /// The foreign keys that are not there yet.
-pub(crate) fn missing_foreign_keys(t: &Table, catalog: &Catalog) -> String {
+pub(crate) fn missing_foreign_keys(t: &Table, catalog: &Catalog, validate_later: bool) -> String {
+    let how = if validate_later { " NOT VALID" } else { "" };
     foreign_keys(t, catalog)
         .iter()
         .map(|k| {
             format!(
                 "DO $fk$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE contype = 'f' \
-                 AND conrelid = {}::regclass AND conname = {}) THEN {}; END IF; END $fk$;\n",
+                 AND conrelid = {}::regclass AND conname = {}) THEN {}{how}; END IF; END $fk$;\n",
                 literal(&name_of(t)),
                 literal(&k.name),
                 add_foreign_key(t, k)

@@ -14,7 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::server;
 
-async fn sound(store: &PgStore) {
+pub async fn sound(store: &PgStore) {
     let findings = store.doctor().await.unwrap();
     let bad: Vec<_> = findings
         .iter()
@@ -23,7 +23,7 @@ async fn sound(store: &PgStore) {
     assert!(bad.is_empty(), "{bad:#?}");
 }
 
-fn comments_to(data_type: &str) -> CatalogChange {
+pub fn comments_to(data_type: &str) -> CatalogChange {
     let mut all = manifest();
     all.types
         .retain(|t| t.id() == "weirs" || t.id() == "obstacles");

@@ -10,3 +10,4 @@ mod evolution;
 mod features;
 mod load;
 mod server;
+mod waits;

@@ -1,6 +1,6 @@
 //! Triggers: the log of rows, identifiers of foreign rows, the effective geometry. Built-in functions only.
 
-use cabd_core::catalog::{Relation, Table};
+use cabd_core::catalog::{ID, Relation, Table};
 
 use super::ddl::{NEW_UUID, is_array};
 use super::{flat, table_name};
@@ -173,6 +173,7 @@ fn audit(t: &Table) -> Vec<(String, String)> {
     let column = |wanted: &str| t.position(wanted);
     let feature = match &t.relation {
         Relation::Feature(_) => Some(0),
+        Relation::FeatureUpdate => t.position(ID),
         _ => t.parent.as_ref().map(|(c, _)| *c),
     };
     let source = match t.relation {
@@ -181,7 +182,9 @@ fn audit(t: &Table) -> Vec<(String, String)> {
         _ => None,
     };
     let own = match t.relation {
-        Relation::Part(..) | Relation::Contact | Relation::Codes(_) => Some(0),
+        Relation::Part(..) | Relation::Contact | Relation::FeatureUpdate | Relation::Codes(_) => {
+            Some(0)
+        }
         Relation::Link(..) => Some(1),
         _ => None,
     };

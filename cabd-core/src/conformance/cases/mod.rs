@@ -18,6 +18,7 @@ pub mod parts;
 pub mod queries;
 pub mod space;
 pub mod supers;
+pub mod updates;
 pub mod values;
 pub mod writing;
 
@@ -216,6 +217,12 @@ macro_rules! __conformance_cases {
                 the_log_says_who
                 an_unchanged_row_is_not_logged_beside_a_changed_one
                 codes_are_logged_like_other_rows
+            }
+            updates {
+                a_suggested_update_marks_its_feature_until_it_is_done
+                a_new_suggestion_has_its_instant_and_waits_for_review
+                a_suggestion_names_a_contact_and_a_feature_that_are_there
+                suggestions_are_logged_with_their_feature
             }
             capabilities {
                 an_earlier_state_is_read_or_refused_as_unsupported

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use uuid::Uuid;
 
 use super::values::{self, pick};
-use crate::catalog::{Catalog, CodeKey, Relation, Table};
+use crate::catalog::{Catalog, CodeKey, Relation, Table, UPDATE_STATUS};
 use crate::feature::{Action, Operation};
 use crate::geometry::Geometry;
 use crate::value::Value;
@@ -29,6 +29,7 @@ pub(super) struct Model {
     feature_sources: BTreeSet<(&'static str, Uuid, Uuid, String)>,
     attribute_sources: BTreeSet<(&'static str, Uuid)>,
     contacts: Vec<Uuid>,
+    suggestions: Vec<Uuid>,
     made: u128,
 }
 
@@ -69,6 +70,7 @@ impl Model {
             15 => self.source(catalog, rng),
             16..=17 => self.provenance(catalog, rng),
             18 => Some(code(rng)),
+            _ if rng.random_bool(0.6) => self.suggestion(catalog, rng),
             _ => self.contact(catalog, rng),
         }
     }
@@ -275,6 +277,34 @@ impl Model {
             .set("id", id)
             .set("email", format!("{}@example.org", self.made))
             .set("name", values::text(rng, 40));
+        Some(self.fill(op, catalog, &table, rng))
+    }
+
+    fn suggestion(&mut self, catalog: &Catalog, rng: &mut ChaCha8Rng) -> Option<Operation> {
+        let table = catalog.table(&Relation::FeatureUpdate).ok()?.clone();
+        if rng.random_bool(0.4)
+            && let Some(id) = pick(rng, &self.suggestions).copied()
+        {
+            let (relation, delete) = (Relation::FeatureUpdate, rng.random_bool(0.3));
+            if delete {
+                self.suggestions.retain(|s| *s != id);
+                return Some(Operation::new(relation, Action::Delete).set("id", id));
+            }
+            let status = *UPDATE_STATUS.choose(rng)?;
+            let op = Operation::new(relation, Action::Update).set("id", id);
+            return Some(op.set("status", status));
+        }
+        let t = *["weirs", "falls", "reaches"].choose(rng)?;
+        let features = self.ids(Some(t));
+        let (feature, contact) = (*pick(rng, &features)?, *pick(rng, &self.contacts)?);
+        let id = self.new_id(rng);
+        self.suggestions.push(id);
+        let op = Operation::new(Relation::FeatureUpdate, Action::Insert)
+            .set("id", id)
+            .set("contact_id", contact)
+            .set("cabd_type", t)
+            .set("cabd_id", feature)
+            .set("status", *UPDATE_STATUS.choose(rng)?);
         Some(self.fill(op, catalog, &table, rng))
     }
 

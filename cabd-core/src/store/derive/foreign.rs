@@ -142,7 +142,9 @@ fn feature_type_of(table: &Table) -> Option<&Arc<str>> {
         | Relation::Link(t, _)
         | Relation::FeatureSource(t)
         | Relation::AttributeSource(t) => Some(t),
-        Relation::DataSource | Relation::Contact | Relation::Codes(_) => None,
+        Relation::DataSource | Relation::Contact | Relation::FeatureUpdate | Relation::Codes(_) => {
+            None
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{KeyPart, key_part};
-use crate::catalog::{Catalog, CodeKey, CodeList, GEOMETRY, Relation, Table};
+use crate::catalog::{Catalog, CodeKey, CodeList, Column, GEOMETRY, Relation, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
 
@@ -54,6 +54,7 @@ impl Catalog {
         if let Some(list) = self.closed_list(table, column) {
             check_code(list, &ChangedCodes::new(), field, &value)?;
         }
+        check_word(&table.columns[column], field, &value)?;
         Ok(value)
     }
 
@@ -68,6 +69,19 @@ impl Catalog {
 
 /// Codes, by list, that a change has added (true) or taken away (false): the catalogue does not know yet.
 pub(super) type ChangedCodes = HashMap<(String, KeyPart), bool>;
+
+/// Whether the column takes the word, where it takes only some.
+pub(super) fn check_word(column: &Column, field: &str, value: &Value) -> Result<()> {
+    match value.as_str() {
+        Some(word) if !column.one_of.is_empty() && !column.one_of.contains(&word) => {
+            Err(Error::invalid("not one of the words that the column takes")
+                .field(field)
+                .value(value)
+                .expected(column.one_of.join(", ")))
+        }
+        _ => Ok(()),
+    }
+}
 
 pub(super) fn check_code(
     list: &CodeList,

@@ -5,6 +5,7 @@ mod check;
 mod read;
 mod retired;
 mod rows;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use super::derive::{DeriveStream, Hooks, Position};
 use crate::catalog::{Catalog, Relation, Table};
 use crate::error::{Error, Result};
 use crate::feature::{Action, Counts};
+use crate::time::{Timestamp, to_micros};
 use crate::value::Value;
 use read::Reader;
 use rows::Writer;
@@ -176,6 +178,8 @@ fn complete(table: &Table, needed: &[usize], row: &mut Row) -> Result<()> {
         }
         if let Some(default) = &c.default {
             row[*i].clone_from(default);
+        } else if c.now {
+            row[*i] = Value::Timestamp(to_micros(Timestamp::now()));
         } else if !nullable(table, *i) {
             let e = Error::invalid("a value is required").field(&c.name);
             return Err(if table.spatial == Some(*i) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use super::check::{ChangedCodes, check_code};
+use super::check::{ChangedCodes, check_code, check_word};
 use super::{Batch, Row, Step, complete, first_of, key_part, needed, placed};
 use crate::catalog::{Catalog, CodeList, Relation, Table};
 use crate::error::{Error, Result};
@@ -182,6 +182,7 @@ impl Gathered {
             if let Some(list) = &shape.lists[i] {
                 check_code(list, codes, field, value)?;
             }
+            check_word(&table.columns[column], field, value)?;
             std::mem::swap(&mut row[column], value);
         }
         for (c, v) in table.columns.iter().zip(&row).take(table.key) {
@@ -190,6 +191,9 @@ impl Gathered {
                     .field(&c.name)
                     .expected(c.data_type.to_string()));
             }
+        }
+        if op.action != Action::Delete {
+            super::updates::named_together(table, &shape.columns)?;
         }
         let mut named = &shape.columns;
         if let Some(e) = &table.effective

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::retired::Retired;
 use super::{
     Batch, KeyPart, Row, RowChange, Step, WriteTransaction, complete, first_of, key_part, needed,
-    nullable, placed,
+    nullable, placed, updates,
 };
 use crate::catalog::{Catalog, Relation, Table};
 use crate::error::{Error, Result};
@@ -76,6 +76,9 @@ impl<'a> Writer<'a> {
             })
             .collect();
         wanted.extend(table.parent.clone());
+        if table.relation == Relation::FeatureUpdate {
+            updates::features(self.catalog, self.transaction, table, steps).await?;
+        }
         // One look-up per referenced relation, however many columns point there.
         let mut by_relation: BTreeMap<Relation, HashMap<KeyPart, (usize, usize)>> = BTreeMap::new();
         for (column, relation) in wanted {
