@@ -66,6 +66,8 @@ pub enum Command {
     Set(commands::sets::Sets),
     /// Add, change or retire codes
     Code(commands::codes::Codes),
+    /// Answer over HTTP
+    Serve(commands::serve::Serve),
     /// Fill a store with synthetic features, labelled as such
     Synth(commands::synth::Synth),
     /// Write a shell's completions to standard output

@@ -8,21 +8,38 @@ use serde_json::Value;
 use crate::app::App;
 use crate::request::{Asked, Form};
 
+/// The value of `Content-Range`, which becomes a header when the body is packed: what counts features would be taken for
+/// a part of the bytes, and not be packed.
+#[derive(Clone)]
+pub(crate) struct Range(pub(crate) HeaderValue);
+
 /// The head of an answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
     pub(crate) form: Form,
     pub(crate) tag: Option<String>,
+    range: Option<String>,
     more: Vec<(HeaderName, String)>,
 }
 
 impl Head {
     pub(crate) fn new(form: Form, tag: Option<String>) -> Self {
-        Self { form, tag, more: vec![] }
+        Self {
+            form,
+            tag,
+            range: None,
+            more: vec![],
+        }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
         self.more.push((HeaderName::from_static(name), value));
+        self
+    }
+
+    /// Says how many features are given, and how many match.
+    pub(crate) fn range(mut self, returned: u64, total: u64) -> Self {
+        self.range = Some(format!("features 0-{returned}/{total}"));
         self
     }
 
@@ -63,11 +80,15 @@ impl Head {
                 "accept, accept-language"
             }),
         );
+        let range = self.range.and_then(|r| HeaderValue::from_str(&r).ok());
         let tag = self.tag.map(|t| (ETAG, t));
         for (name, value) in self.more.into_iter().chain(tag) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }
+        }
+        if let Some(range) = range {
+            response.extensions_mut().insert(Range(range));
         }
         response
     }

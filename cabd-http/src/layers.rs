@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, VARY};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, VARY};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -20,6 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::cors::{AllowOrigin, Any as AnyOf, CorsLayer};
 
+use crate::answer::Range;
 use crate::app::App;
 use crate::metrics;
 use crate::problem::Problem;
@@ -112,6 +113,9 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     line.status = response.status().as_u16();
     if let Ok(id) = HeaderValue::from_str(&line.id) {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(range) = response.extensions_mut().remove::<Range>() {
+        response.headers_mut().insert(CONTENT_RANGE, range.0);
     }
     // Without a body to send nobody will ask for its end.
     line.ended = response.body().is_end_stream() || method == "HEAD";

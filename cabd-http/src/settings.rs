@@ -344,7 +344,7 @@ mod tests {
         }
         let e = Settings::read(Some(("f", "store = \"secret\nx")), [], &[]).unwrap_err();
         assert!(!e.to_string().contains("secret"), "{e}");
-        assert_eq!(e.place(), Some("f:1"));
+        assert!(e.place().is_some_and(|p| p.starts_with("f:")), "{e}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod info;
 pub mod init;
 pub mod load;
 pub mod query;
+pub mod serve;
 pub mod sets;
 pub mod synth;
 pub mod types;
@@ -33,6 +34,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Type(types) => types.run().await,
         Command::Set(sets) => sets.run().await,
         Command::Code(codes) => codes.run().await,
+        Command::Serve(serve) => serve.run().await,
         Command::Synth(synth) => synth.run().await,
         Command::Completions(completions) => completions.run(),
     }

@@ -178,7 +178,7 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType, wit
         if !unchanged {
             answer.tag = None;
         }
-        answer = answer.with("content-range", format!("features 0-{returned}/{total}"));
+        answer = answer.range(returned, total);
         if form == Form::Csv {
             answer = answer.with("content-disposition", file_name(ft));
         }

@@ -24,7 +24,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("cabd-store-pg", &["cabd-core"]),
     ("cabd-store-sqlite", &["cabd-core"]),
     ("cabd", &["cabd-core", "cabd-store-pg", "cabd-store-sqlite"]),
-    ("cabd-http", &["cabd"]),
+    // Of `cabd` only its tests: they open stores by name.
+    ("cabd-http", &["cabd-core", "cabd"]),
     ("cabd-cli", &["cabd", "cabd-http"]),
     ("cabd-py", &["cabd"]),
     ("cabd-examples", &["cabd"]),
