@@ -68,9 +68,15 @@ impl Head {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         if status == StatusCode::OK {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.form.media_type()));
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static(self.form.media_type()),
+            );
         }
-        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(asked.lang.code()));
+        headers.insert(
+            CONTENT_LANGUAGE,
+            HeaderValue::from_static(asked.lang.code()),
+        );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(
             VARY,

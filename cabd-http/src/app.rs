@@ -33,7 +33,9 @@ impl App {
     pub(crate) fn new(store: Arc<dyn Store>, settings: Settings) -> Self {
         Self {
             store,
-            slots: Arc::new(Semaphore::new(settings.max_concurrent.min(Semaphore::MAX_PERMITS))),
+            slots: Arc::new(Semaphore::new(
+                settings.max_concurrent.min(Semaphore::MAX_PERMITS),
+            )),
             settings,
             metrics: Metrics::default(),
             ranges: Ranges::default(),
@@ -67,7 +69,13 @@ impl App {
     }
 
     /// The tag of an answer: what its bytes depend on beside its address.
-    pub(crate) fn tag(&self, head: CommitNumber, catalog: &Catalog, asked: &Asked, form: Form) -> String {
+    pub(crate) fn tag(
+        &self,
+        head: CommitNumber,
+        catalog: &Catalog,
+        asked: &Asked,
+        form: Form,
+    ) -> String {
         let mut hasher = DefaultHasher::new();
         (env!("CARGO_PKG_VERSION"), catalog.version, &asked.root).hash(&mut hasher);
         (&self.settings.licence, &self.settings.all_features_type).hash(&mut hasher);

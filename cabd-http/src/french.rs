@@ -6,7 +6,10 @@ use cabd_core::{Error, Lang};
 /// The short title of a status.
 pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
     let (en, fr) = match status.as_u16() {
-        400 => ("The request cannot be accepted", "La requête ne peut pas être acceptée"),
+        400 => (
+            "The request cannot be accepted",
+            "La requête ne peut pas être acceptée",
+        ),
         403 => ("Too many features", "Trop d’éléments"),
         404 => ("Not found", "Introuvable"),
         405 => ("Method not allowed", "Méthode non permise"),
@@ -29,31 +32,70 @@ pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
 /// Sentences of the core that can reach a client, `{}` standing for what varies.
 const SENTENCES: [(&str, &str); 27] = [
     ("not a box", "pas une boîte"),
-    ("the corners of the box are swapped", "les coins de la boîte sont inversés"),
-    ("position is not on Earth", "la position n’est pas sur Terre"),
+    (
+        "the corners of the box are swapped",
+        "les coins de la boîte sont inversés",
+    ),
+    (
+        "position is not on Earth",
+        "la position n’est pas sur Terre",
+    ),
     ("not a position", "pas une position"),
     ("not a filter", "pas un filtre"),
-    ("a filter needs two colons", "un filtre a besoin de deux deux-points"),
-    ("no attribute before the colon", "aucun attribut avant le deux-points"),
+    (
+        "a filter needs two colons",
+        "un filtre a besoin de deux deux-points",
+    ),
+    (
+        "no attribute before the colon",
+        "aucun attribut avant le deux-points",
+    ),
     ("unknown operator", "opérateur inconnu"),
-    ("filter is nested too deeply", "le filtre est imbriqué trop profondément"),
+    (
+        "filter is nested too deeply",
+        "le filtre est imbriqué trop profondément",
+    ),
     ("not a name filter", "pas un filtre de nom"),
-    ("names have no order to compare", "les noms n’ont pas d’ordre à comparer"),
-    ("{} has no attribute to search names in", "{} n’a aucun attribut où chercher des noms"),
+    (
+        "names have no order to compare",
+        "les noms n’ont pas d’ordre à comparer",
+    ),
+    (
+        "{} has no attribute to search names in",
+        "{} n’a aucun attribut où chercher des noms",
+    ),
     ("{} has no attribute {}", "{} n’a pas d’attribut {}"),
-    ("{} does not apply to type {}", "{} ne s’applique pas au type {}"),
+    (
+        "{} does not apply to type {}",
+        "{} ne s’applique pas au type {}",
+    ),
     ("{} with {} values", "{} avec {} valeurs"),
     ("{} without a value", "{} sans valeur"),
     ("not a value of type {}", "pas une valeur du type {}"),
     ("not a date", "pas une date"),
     ("not an instant", "pas un instant"),
     ("not a UUID", "pas un UUID"),
-    ("text holds a NUL character", "le texte contient un caractère NUL"),
-    ("text of {} characters is too long", "un texte de {} caractères est trop long"),
+    (
+        "text holds a NUL character",
+        "le texte contient un caractère NUL",
+    ),
+    (
+        "text of {} characters is too long",
+        "un texte de {} caractères est trop long",
+    ),
     ("unknown attribute set", "jeu d’attributs inconnu"),
-    ("{} holds no features of that type", "{} ne contient aucun élément de ce type"),
-    ("the feature type {} is not known", "le type d’élément {} n’est pas connu"),
-    ("{} has no feature with this id", "{} n’a pas d’élément portant cet identifiant"),
+    (
+        "{} holds no features of that type",
+        "{} ne contient aucun élément de ce type",
+    ),
+    (
+        "the feature type {} is not known",
+        "le type d’élément {} n’est pas connu",
+    ),
+    (
+        "{} has no feature with this id",
+        "{} n’a pas d’élément portant cet identifiant",
+    ),
     ("unknown language", "langue inconnue"),
 ];
 
@@ -89,7 +131,10 @@ const EXPECTATIONS: [(&str, &str); 16] = [
     ("a whole number", "un nombre entier"),
     ("a finite number", "un nombre fini"),
     ("a number", "un nombre"),
-    ("8-4-4-4-12 hexadecimal digits", "8-4-4-4-12 chiffres hexadécimaux"),
+    (
+        "8-4-4-4-12 hexadecimal digits",
+        "8-4-4-4-12 chiffres hexadécimaux",
+    ),
 ];
 
 const MORE_EXPECTATIONS: [(&str, &str); 4] = [
@@ -155,7 +200,9 @@ fn captures<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let mut parts = parts.peekable();
     while let Some(part) = parts.next() {
         let end = if parts.peek().is_none() {
-            rest.len().checked_sub(part.len()).filter(|end| rest.get(*end..) == Some(part))?
+            rest.len()
+                .checked_sub(part.len())
+                .filter(|end| rest.get(*end..) == Some(part))?
         } else {
             rest.find(part)?
         };
@@ -187,7 +234,12 @@ mod tests {
 
     #[test]
     fn every_translation_has_the_places_of_its_sentence() {
-        for (en, fr) in SENTENCES.iter().chain(&EXPECTATIONS).chain(&MORE_EXPECTATIONS).chain(&HINTS) {
+        for (en, fr) in SENTENCES
+            .iter()
+            .chain(&EXPECTATIONS)
+            .chain(&MORE_EXPECTATIONS)
+            .chain(&HINTS)
+        {
             assert_eq!(en.matches("{}").count(), fr.matches("{}").count(), "{en}");
         }
     }

@@ -83,9 +83,13 @@ fn panicked(reason: Box<dyn Any + Send>) -> Response<Body> {
 fn number(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok());
     let plain = |t: &&str| {
-        (1..=64).contains(&t.len()) && t.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        (1..=64).contains(&t.len())
+            && t.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
-    given.filter(plain).map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+    given
+        .filter(plain)
+        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
 }
 
 /// Numbers, counts and logs.
@@ -96,7 +100,13 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(|| "none".to_owned(), |p| p.as_str().to_owned());
     let method = metrics::method(request.method().as_str());
-    let target: String = request.uri().path_and_query().map_or("", |p| p.as_str()).chars().take(2000).collect();
+    let target: String = request
+        .uri()
+        .path_and_query()
+        .map_or("", |p| p.as_str())
+        .chars()
+        .take(2000)
+        .collect();
     app.metrics.begin();
     let mut line = Line {
         app,
@@ -140,7 +150,14 @@ impl Drop for Line {
         let took = self.begun.elapsed();
         // 499: the client went before there was an answer.
         let status = if self.status == 0 { 499 } else { self.status };
-        self.app.metrics.end(&self.route, self.method, status, took, self.bytes, self.ended);
+        self.app.metrics.end(
+            &self.route,
+            self.method,
+            status,
+            took,
+            self.bytes,
+            self.ended,
+        );
         tracing::info!(
             request_id = self.id,
             method = self.method,
@@ -226,7 +243,9 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
             tracing::error!(request_id = id, fault, "the request failed");
         }
         response = problem.respond(lang, &path, &id);
-        response.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-language"));
+        response
+            .headers_mut()
+            .insert(VARY, HeaderValue::from_static("accept, accept-language"));
     }
     response
 }
@@ -265,24 +284,55 @@ async fn limited(app: &Arc<App>, request: Request, next: Next) -> Response<Body>
 fn too_large(app: &App, request: &Request) -> Option<Problem> {
     let s = &app.settings;
     let refuse = |status, word, en: &str, fr: &str, most: u64| {
-        let (en, fr) = (format!("{en} is longer than {most} bytes"), format!("{fr} dépasse {most} octets"));
+        let (en, fr) = (
+            format!("{en} is longer than {most} bytes"),
+            format!("{fr} dépasse {most} octets"),
+        );
         Some(Problem::new(status, word, en, fr))
     };
-    let uri = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
+    let uri = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |p| p.as_str().len());
     if uri > s.max_uri_bytes {
         let status = StatusCode::URI_TOO_LONG;
-        return refuse(status, "uri-too-long", "the path with its query", "le chemin avec sa requête", s.max_uri_bytes as u64);
+        return refuse(
+            status,
+            "uri-too-long",
+            "the path with its query",
+            "le chemin avec sa requête",
+            s.max_uri_bytes as u64,
+        );
     }
-    let headers: usize = request.headers().iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+    let headers: usize = request
+        .headers()
+        .iter()
+        .map(|(n, v)| n.as_str().len() + v.len())
+        .sum();
     if headers > s.max_header_bytes {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return refuse(status, "header-too-large", "the header", "l’en-tête", s.max_header_bytes as u64);
+        return refuse(
+            status,
+            "header-too-large",
+            "the header",
+            "l’en-tête",
+            s.max_header_bytes as u64,
+        );
     }
-    let declared = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let declared = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let body = declared.unwrap_or_else(|| request.body().size_hint().lower());
     if body > s.max_body_bytes {
         let status = StatusCode::PAYLOAD_TOO_LARGE;
-        return refuse(status, "body-too-large", "the body", "le corps", s.max_body_bytes);
+        return refuse(
+            status,
+            "body-too-large",
+            "the body",
+            "le corps",
+            s.max_body_bytes,
+        );
     }
     None
 }
@@ -304,6 +354,9 @@ fn slow(seconds: u64) -> Problem {
         format!("the answer did not begin within {seconds} s"),
         format!("la réponse n’a pas commencé en {seconds} s"),
     )
-    .hint("narrow it with bbox, filter or max-results", "restreignez-la par bbox, filter ou max-results")
+    .hint(
+        "narrow it with bbox, filter or max-results",
+        "restreignez-la par bbox, filter ou max-results",
+    )
     .retry(5)
 }

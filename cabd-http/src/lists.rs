@@ -18,22 +18,42 @@ pub(crate) struct List {
 }
 
 /// Reads the parameters of a list of `ft`; `types` only where `with_types`.
-pub(crate) fn read(asked: &Asked, catalog: &Catalog, ft: &FeatureType, with_types: bool) -> Result<List, Box<Problem>> {
+pub(crate) fn read(
+    asked: &Asked,
+    catalog: &Catalog,
+    ft: &FeatureType,
+    with_types: bool,
+) -> Result<List, Box<Problem>> {
     let refuse = |e: cabd_core::Error| Box::new(Problem::of(&e));
     let mut query = FeatureQuery::of(ft.id());
     query.lang = asked.lang;
     // Larger batches would make a slow client's answer hold more; smaller ones repeat the labels' work.
-    query.batch_rows = 2048;
-    query.near = asked.query.one("point")?.map(str::parse).transpose().map_err(refuse)?;
-    query.bbox = asked.query.one("bbox")?.map(str::parse).transpose().map_err(refuse)?;
+    query.batch_rows = 1024;
+    query.near = asked
+        .query
+        .one("point")?
+        .map(str::parse)
+        .transpose()
+        .map_err(refuse)?;
+    query.bbox = asked
+        .query
+        .one("bbox")?
+        .map(str::parse)
+        .transpose()
+        .map_err(refuse)?;
     let most = most(asked)?;
     if query.near.is_some() {
         // The point wins over the box.
         query.bbox = None;
         if most.is_none() {
             return Err(Box::new(
-                Problem::parameter("max-results", "", "needed beside point", "nécessaire avec point")
-                    .expected("a whole number, 0 or more", "un nombre entier, 0 ou plus"),
+                Problem::parameter(
+                    "max-results",
+                    "",
+                    "needed beside point",
+                    "nécessaire avec point",
+                )
+                .expected("a whole number, 0 or more", "un nombre entier, 0 ou plus"),
             ));
         }
     }
@@ -42,7 +62,9 @@ pub(crate) fn read(asked: &Asked, catalog: &Catalog, ft: &FeatureType, with_type
         query.types = names.map(|t| t.trim().to_owned()).collect();
     }
     let filters = asked.query.all("filter").map(parse_filter);
-    let filters = filters.collect::<cabd_core::Result<Vec<_>>>().map_err(refuse)?;
+    let filters = filters
+        .collect::<cabd_core::Result<Vec<_>>>()
+        .map_err(refuse)?;
     query.filter = filters.into_iter().reduce(|all, next| all.and(next));
     let names = asked.query.all("namefilter").map(parse_name_filter);
     query.names = names.collect::<cabd_core::Result<_>>().map_err(refuse)?;
@@ -59,11 +81,20 @@ fn most(asked: &Asked) -> Result<Option<u64>, Box<Problem>> {
     let Some(text) = asked.query.one("max-results")? else {
         return Ok(None);
     };
-    let read = text.trim().parse::<u64>().ok().filter(|n| i64::try_from(*n).is_ok());
+    let read = text
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .filter(|n| i64::try_from(*n).is_ok());
     read.map(Some).ok_or_else(|| {
         Box::new(
-            Problem::parameter("max-results", text, "not a number of features", "pas un nombre d’éléments")
-                .expected("a whole number, 0 or more", "un nombre entier, 0 ou plus"),
+            Problem::parameter(
+                "max-results",
+                text,
+                "not a number of features",
+                "pas un nombre d’éléments",
+            )
+            .expected("a whole number, 0 or more", "un nombre entier, 0 ou plus"),
         )
     })
 }

@@ -35,7 +35,11 @@ fn parameter(name: &str) -> Value {
             "At most so many features. 0 gives an empty collection and the total in Content-Range.",
             json!({"type": "integer", "minimum": 0}),
         ),
-        "types" => list("Only these feature types.", json!({"type": "string"}), json!({})),
+        "types" => list(
+            "Only these feature types.",
+            json!({"type": "string"}),
+            json!({}),
+        ),
         "filter" => many(
             "attribute:operator:value[,value]; several must all pass. Operators: in, notin, eq, neq, lt, lte, gt, gte, like, isnull, notnull.",
             json!({"type": "string"}),
@@ -48,15 +52,22 @@ fn parameter(name: &str) -> Value {
             "The attributes of a set: all, simple (or limited), mobile, vectortile, and others of the inventory. All attributes without it.",
             json!({"type": "string"}),
         ),
-        "fields" => query("all: with date and version of each source.", json!({"type": "string", "enum": ["all"]})),
+        "fields" => query(
+            "all: with date and version of each source.",
+            json!({"type": "string", "enum": ["all"]}),
+        ),
         "lang" => query(
             "Language of labels and errors; goes before Accept-Language.",
             json!({"type": "string", "enum": ["en", "fr"]}),
         ),
-        "type" => json!({"name": name, "in": "path", "required": true, "description": "A feature type, any case.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}}),
-        "uuid" => json!({"name": name, "in": "path", "required": true, "description": "The identifier (cabd_id) of a feature.",
-            "schema": {"type": "string", "format": "uuid"}}),
+        "type" => {
+            json!({"name": name, "in": "path", "required": true, "description": "A feature type, any case.",
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}})
+        }
+        "uuid" => {
+            json!({"name": name, "in": "path", "required": true, "description": "The identifier (cabd_id) of a feature.",
+            "schema": {"type": "string", "format": "uuid"}})
+        }
         _ => json!({"name": name, "in": "query", "schema": {"type": "string"}}),
     }
 }
@@ -78,7 +89,14 @@ struct Operation<'a> {
     statuses: &'a [u16],
 }
 
-const LIST: [&str; 6] = ["bbox", "point", "max-results", "filter", "namefilter", "attributes"];
+const LIST: [&str; 6] = [
+    "bbox",
+    "point",
+    "max-results",
+    "filter",
+    "namefilter",
+    "attributes",
+];
 
 fn operation(o: &Operation<'_>) -> Value {
     let mut parameters: Vec<Value> = o.parameters.iter().map(|n| parameter(n)).collect();
@@ -86,9 +104,13 @@ fn operation(o: &Operation<'_>) -> Value {
         parameters.push(parameter("lang"));
         parameters.push(format(o.forms));
     }
-    let header = |description: &str| json!({"description": description, "schema": {"type": "string"}});
+    let header =
+        |description: &str| json!({"description": description, "schema": {"type": "string"}});
     let mut headers = Map::new();
-    headers.insert("ETag".to_owned(), header("Tag of the answer, for If-None-Match."));
+    headers.insert(
+        "ETag".to_owned(),
+        header("Tag of the answer, for If-None-Match."),
+    );
     headers.insert("Content-Language".to_owned(), header("en or fr."));
     if o.list {
         headers.insert(
@@ -100,13 +122,22 @@ fn operation(o: &Operation<'_>) -> Value {
     for form in o.forms {
         let (media, schema) = match form {
             Form::Csv => ("text/csv", json!({"type": "string"})),
-            _ => (form.media_type(), json!({"$ref": format!("#/components/schemas/{}", o.schema)})),
+            _ => (
+                form.media_type(),
+                json!({"$ref": format!("#/components/schemas/{}", o.schema)}),
+            ),
         };
         content.insert(media.to_owned(), json!({"schema": schema}));
     }
     let mut responses = Map::new();
-    responses.insert("200".to_owned(), json!({"description": "OK", "headers": headers, "content": content}));
-    responses.insert("304".to_owned(), json!({"description": "The client has this answer already."}));
+    responses.insert(
+        "200".to_owned(),
+        json!({"description": "OK", "headers": headers, "content": content}),
+    );
+    responses.insert(
+        "304".to_owned(),
+        json!({"description": "The client has this answer already."}),
+    );
     for status in o.statuses {
         let name = format!("#/components/responses/{status}");
         responses.insert(status.to_string(), json!({"$ref": name}));
@@ -120,41 +151,95 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
     let (every, of_type) = (with(&["types"]), with(&["type"]));
     let json_only = [Form::Json];
     let paths = [
-        ("/features", Operation {
-            id: "listFeatures", summary: "Features of every type, with the attributes they share",
-            parameters: &every, forms: &features::FORMS, schema: "FeatureCollection", list: true,
-            statuses: &[400, 403, 404, 406, 503],
-        }),
-        ("/features/{type}", Operation {
-            id: "listFeaturesOfType", summary: "Features of one type. With a feature's identifier in the place of the type: that feature",
-            parameters: &of_type, forms: &features::FORMS, schema: "FeatureCollectionOrFeature", list: true,
-            statuses: &[400, 403, 404, 406, 503],
-        }),
-        ("/features/{type}/{uuid}", Operation {
-            id: "getFeatureOfType", summary: "One feature",
-            parameters: &["type", "uuid"], forms: &features::FORMS, schema: "Feature", list: false,
-            statuses: &[400, 404, 406, 503],
-        }),
-        ("/features/types", Operation {
-            id: "listTypes", summary: "The feature types",
-            parameters: &[], forms: &json_only, schema: "TypeList", list: false, statuses: &[400, 406, 503],
-        }),
-        ("/features/types/{type}", Operation {
-            id: "describeType", summary: "What the attributes of a type are, and their values",
-            parameters: &["type"], forms: &json_only, schema: "TypeDescription", list: false,
-            statuses: &[400, 404, 406, 503],
-        }),
-        ("/features/datasources/{uuid}", Operation {
-            id: "getDataSources", summary: "Where a feature and each of its values come from",
-            parameters: &["uuid", "fields"], forms: &sources::FORMS, schema: "DataSources", list: false,
-            statuses: &[400, 404, 406, 503],
-        }),
-        ("/openapi.json", Operation {
-            id: "getDescription", summary: "This description",
-            parameters: &[], forms: &json_only, schema: "Description", list: false, statuses: &[400, 406, 503],
-        }),
+        (
+            "/features",
+            Operation {
+                id: "listFeatures",
+                summary: "Features of every type, with the attributes they share",
+                parameters: &every,
+                forms: &features::FORMS,
+                schema: "FeatureCollection",
+                list: true,
+                statuses: &[400, 403, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/{type}",
+            Operation {
+                id: "listFeaturesOfType",
+                summary: "Features of one type. With a feature's identifier in the place of the type: that feature",
+                parameters: &of_type,
+                forms: &features::FORMS,
+                schema: "FeatureCollectionOrFeature",
+                list: true,
+                statuses: &[400, 403, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/{type}/{uuid}",
+            Operation {
+                id: "getFeatureOfType",
+                summary: "One feature",
+                parameters: &["type", "uuid"],
+                forms: &features::FORMS,
+                schema: "Feature",
+                list: false,
+                statuses: &[400, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/types",
+            Operation {
+                id: "listTypes",
+                summary: "The feature types",
+                parameters: &[],
+                forms: &json_only,
+                schema: "TypeList",
+                list: false,
+                statuses: &[400, 406, 503],
+            },
+        ),
+        (
+            "/features/types/{type}",
+            Operation {
+                id: "describeType",
+                summary: "What the attributes of a type are, and their values",
+                parameters: &["type"],
+                forms: &json_only,
+                schema: "TypeDescription",
+                list: false,
+                statuses: &[400, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/datasources/{uuid}",
+            Operation {
+                id: "getDataSources",
+                summary: "Where a feature and each of its values come from",
+                parameters: &["uuid", "fields"],
+                forms: &sources::FORMS,
+                schema: "DataSources",
+                list: false,
+                statuses: &[400, 404, 406, 503],
+            },
+        ),
+        (
+            "/openapi.json",
+            Operation {
+                id: "getDescription",
+                summary: "This description",
+                parameters: &[],
+                forms: &json_only,
+                schema: "Description",
+                list: false,
+                statuses: &[400, 406, 503],
+            },
+        ),
     ];
-    let paths: Map<String, Value> = paths.iter().map(|(path, o)| ((*path).to_owned(), operation(o))).collect();
+    let paths: Map<String, Value> = paths
+        .iter()
+        .map(|(path, o)| ((*path).to_owned(), operation(o)))
+        .collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -171,17 +256,30 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
 
 fn responses() -> Value {
     let problems = [
-        (400, "A value of the request cannot be accepted; `errors` points at it."),
-        (403, "The answer would have more features than are given at once."),
+        (
+            400,
+            "A value of the request cannot be accepted; `errors` points at it.",
+        ),
+        (
+            403,
+            "The answer would have more features than are given at once.",
+        ),
         (404, "There is no such type or feature."),
         (406, "The answer is not offered in that form."),
-        (503, "The service is busy, the answer took too long, or the inventory cannot be read; try again later."),
+        (
+            503,
+            "The service is busy, the answer took too long, or the inventory cannot be read; try again later.",
+        ),
     ];
     let one = |description: &str| {
         json!({"description": description,
             "content": {problem::MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}})
     };
-    problems.iter().map(|(status, text)| (status.to_string(), one(text))).collect::<Map<_, _>>().into()
+    problems
+        .iter()
+        .map(|(status, text)| (status.to_string(), one(text)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn schemas() -> Value {

@@ -47,11 +47,24 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 
 /// The parameters of the query by which an error of the core may be named.
 const PARAMETERS: [&str; 9] = [
-    "bbox", "point", "max-results", "types", "filter", "namefilter", "attributes", "format", "lang",
+    "bbox",
+    "point",
+    "max-results",
+    "types",
+    "filter",
+    "namefilter",
+    "attributes",
+    "format",
+    "lang",
 ];
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, word: &'static str, en: impl Into<String>, fr: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        word: &'static str,
+        en: impl Into<String>,
+        fr: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             word,
@@ -160,7 +173,9 @@ impl Problem {
             None => {}
         }
         p.value = e.shown_value().map(str::to_owned);
-        p.expected = e.expectation().map(|x| [x.to_owned(), french::expectation(x)]);
+        p.expected = e
+            .expectation()
+            .map(|x| [x.to_owned(), french::expectation(x)]);
         // Next steps of the command line do not help here.
         p.hint = e
             .next_step()
@@ -198,7 +213,10 @@ impl Problem {
             _ => pick(&self.detail),
         };
         let mut body = Map::new();
-        body.insert("type".to_owned(), json!(format!("urn:cabd:problem:{}", self.word)));
+        body.insert(
+            "type".to_owned(),
+            json!(format!("urn:cabd:problem:{}", self.word)),
+        );
         body.insert("title".to_owned(), json!(french::title(self.status, lang)));
         body.insert("status".to_owned(), json!(self.status.as_u16()));
         body.insert("detail".to_owned(), json!(detail));
@@ -210,7 +228,10 @@ impl Problem {
             one.insert("parameter".to_owned(), json!(name));
             one.insert("pointer".to_owned(), json!(format!("#/{inside}/{name}")));
             one.insert("detail".to_owned(), json!(pick(&self.detail)));
-            for (key, text) in [("value", self.value.clone()), ("attribute", self.attribute.clone())] {
+            for (key, text) in [
+                ("value", self.value.clone()),
+                ("attribute", self.attribute.clone()),
+            ] {
                 if let Some(text) = text {
                     one.insert(key.to_owned(), json!(text));
                 }
@@ -234,7 +255,9 @@ impl Problem {
 }
 
 fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
 }
 
 /// A value short enough to be repeated.
@@ -261,7 +284,11 @@ mod tests {
             let p = Problem::of(&Error::new(kind, "secret words"));
             assert_eq!(p.status, status(kind));
             let shown = p.body(Lang::En, "/", "r").to_string();
-            assert_eq!(shown.contains("secret"), !p.status.is_server_error(), "{kind:?}");
+            assert_eq!(
+                shown.contains("secret"),
+                !p.status.is_server_error(),
+                "{kind:?}"
+            );
             assert_eq!(p.fault.is_some(), p.status.is_server_error(), "{kind:?}");
         }
     }

@@ -16,15 +16,17 @@ use futures::TryStreamExt;
 pub(crate) type Range = (serde_json::Value, serde_json::Value);
 
 type Slot<K, V> = Arc<tokio::sync::Mutex<Option<(K, Arc<V>)>>>;
+/// One slot a name.
+type Slots<K, V> = Mutex<HashMap<String, Slot<K, V>>>;
 
 /// What was computed, by type and by code list. Equal questions at the same time are answered by one computation.
 #[derive(Default)]
 pub(crate) struct Ranges {
-    types: Mutex<HashMap<String, Slot<CommitNumber, BTreeMap<String, Range>>>>,
-    extents: Mutex<HashMap<String, Slot<i64, HashMap<CodeKey, Bbox>>>>,
+    types: Slots<CommitNumber, BTreeMap<String, Range>>,
+    extents: Slots<i64, HashMap<CodeKey, Bbox>>,
 }
 
-fn slot<K, V>(all: &Mutex<HashMap<String, Slot<K, V>>>, name: &str) -> Slot<K, V> {
+fn slot<K, V>(all: &Slots<K, V>, name: &str) -> Slot<K, V> {
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     all.entry(name.to_owned()).or_default().clone()
 }
@@ -75,7 +77,8 @@ impl Ranges {
         {
             return Ok(extents.clone());
         }
-        let query = RecordQuery::of(Relation::Codes(list.id.as_str().into())).only(&[&list.key, "geometry"]);
+        let query = RecordQuery::of(Relation::Codes(list.id.as_str().into()))
+            .only(&[&list.key, "geometry"]);
         let mut found = HashMap::new();
         let mut records = store.records(&query).await?;
         while let Some(record) = records.try_next().await? {
@@ -111,7 +114,10 @@ async fn scan(store: &dyn Store, ft: &FeatureType) -> Result<BTreeMap<String, Ra
             }
         }
     }
-    Ok(names.into_iter().zip(found.iter().map(Bounds::range)).collect())
+    Ok(names
+        .into_iter()
+        .zip(found.iter().map(Bounds::range))
+        .collect())
 }
 
 #[derive(Clone, Copy)]
@@ -142,14 +148,20 @@ impl Bounds {
         *self = match (*self, new) {
             (old, None) => old,
             (Bounds::Int(a, b), Some(Bounds::Int(c, d))) => Bounds::Int(a.min(c), b.max(d)),
-            (Bounds::Double(a, b), Some(Bounds::Double(c, d))) => Bounds::Double(a.min(c), b.max(d)),
+            (Bounds::Double(a, b), Some(Bounds::Double(c, d))) => {
+                Bounds::Double(a.min(c), b.max(d))
+            }
             (Bounds::Date(a, b), Some(Bounds::Date(c, d))) => Bounds::Date(a.min(c), b.max(d)),
             (_, Some(new)) => new,
         };
     }
 
     fn range(&self) -> Range {
-        let date = |days| time::date_from_days(days).map_or(Value::Null, Value::Date).to_json();
+        let date = |days| {
+            time::date_from_days(days)
+                .map_or(Value::Null, Value::Date)
+                .to_json()
+        };
         match *self {
             Bounds::None => Range::default(),
             Bounds::Int(a, b) => (a.into(), b.into()),

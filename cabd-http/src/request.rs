@@ -61,7 +61,9 @@ impl Query {
             } else {
                 part.into()
             };
-            let decoded = percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned);
+            let decoded = percent_decode_str(&spaced)
+                .decode_utf8()
+                .map(Cow::into_owned);
             decoded.map_err(|_| {
                 Box::new(Problem::new(
                     StatusCode::BAD_REQUEST,
@@ -80,7 +82,10 @@ impl Query {
 
     /// Every value of a parameter, in order.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.0
+            .iter()
+            .filter(move |(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// The only value of a parameter.
@@ -90,8 +95,13 @@ impl Query {
         match all.next() {
             None => Ok(first),
             Some(second) => Err(Box::new(
-                Problem::parameter(name, second, "given more than once", "donné plus d’une fois")
-                    .expected("one value", "une valeur"),
+                Problem::parameter(
+                    name,
+                    second,
+                    "given more than once",
+                    "donné plus d’une fois",
+                )
+                .expected("one value", "une valeur"),
             )),
         }
     }
@@ -113,7 +123,9 @@ impl Asked {
     pub(crate) fn read(parts: &Parts, settings: &Settings) -> Result<Self> {
         let query = Query::read(parts.uri.query().unwrap_or_default())?;
         let lang = match query.one("lang")? {
-            Some(text) => text.parse().map_err(|e: cabd_core::Error| Box::new(Problem::of(&e)))?,
+            Some(text) => text
+                .parse()
+                .map_err(|e: cabd_core::Error| Box::new(Problem::of(&e)))?,
             None => accepted_language(&parts.headers),
         };
         Ok(Self {
@@ -130,18 +142,22 @@ impl Asked {
         let names: Vec<&str> = offered.iter().map(|f| f.name()).collect();
         if let Some(name) = self.query.one("format")? {
             let lower = name.to_ascii_lowercase();
-            return offered.iter().copied().find(|f| f.name() == lower).ok_or_else(|| {
-                Box::new(
-                    Problem::parameter(
-                        "format",
-                        name,
-                        "not a format of this answer",
-                        "pas un format de cette réponse",
+            return offered
+                .iter()
+                .copied()
+                .find(|f| f.name() == lower)
+                .ok_or_else(|| {
+                    Box::new(
+                        Problem::parameter(
+                            "format",
+                            name,
+                            "not a format of this answer",
+                            "pas un format de cette réponse",
+                        )
+                        .expected(names.join(", "), names.join(", "))
+                        .with(StatusCode::NOT_ACCEPTABLE, "not-acceptable"),
                     )
-                    .expected(names.join(", "), names.join(", "))
-                    .with(StatusCode::NOT_ACCEPTABLE, "not-acceptable"),
-                )
-            });
+                });
         }
         let first = offered.first().copied().unwrap_or(Form::Json);
         let Some(accept) = &self.accept else {
@@ -154,16 +170,26 @@ impl Asked {
                     StatusCode::NOT_ACCEPTABLE,
                     "not-acceptable",
                     format!("Accept names no form of this answer: {}", types.join(", ")),
-                    format!("Accept ne nomme aucune forme de cette réponse : {}", types.join(", ")),
+                    format!(
+                        "Accept ne nomme aucune forme de cette réponse : {}",
+                        types.join(", ")
+                    ),
                 )
-                .hint("or use the parameter format", "ou employez le paramètre format"),
+                .hint(
+                    "or use the parameter format",
+                    "ou employez le paramètre format",
+                ),
             )
         })
     }
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let all: Vec<&str> = headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect();
+    let all: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .collect();
     (!all.is_empty()).then(|| all.join(","))
 }
 
@@ -187,7 +213,10 @@ fn best(accept: &str, offered: &[Form]) -> Option<Form> {
         let fit = |range: &str| {
             if range.eq_ignore_ascii_case(essence) {
                 Some(3)
-            } else if range.strip_suffix("/*").is_some_and(|r| r.eq_ignore_ascii_case(family)) {
+            } else if range
+                .strip_suffix("/*")
+                .is_some_and(|r| r.eq_ignore_ascii_case(family))
+            {
                 Some(2)
             } else {
                 (range == "*/*" || range == "*").then_some(1)
@@ -244,11 +273,19 @@ fn root(headers: &HeaderMap, settings: &Settings) -> String {
     let scheme = forwarded("x-forwarded-proto")
         .filter(|s| matches!(*s, "http" | "https"))
         .unwrap_or("http");
-    let own = || headers.get(HOST).and_then(|h| h.to_str().ok()).filter(is_host);
+    let own = || {
+        headers
+            .get(HOST)
+            .and_then(|h| h.to_str().ok())
+            .filter(is_host)
+    };
     let host = forwarded("x-forwarded-host").filter(is_host).or_else(own);
     let before = forwarded("x-forwarded-prefix")
         .filter(|p| p.starts_with('/') && !p.starts_with("//"))
-        .filter(|p| p.chars().all(|c| c.is_ascii_alphanumeric() || "/-._~%".contains(c)))
+        .filter(|p| {
+            p.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "/-._~%".contains(c))
+        })
         .unwrap_or_default()
         .trim_end_matches('/');
     let host = host.map_or_else(|| settings.listen.to_string(), str::to_owned);
@@ -260,7 +297,9 @@ mod tests {
     use super::*;
 
     fn headers(all: &[(&'static str, &str)]) -> HeaderMap {
-        all.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap())).collect()
+        all.iter()
+            .map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -274,7 +313,11 @@ mod tests {
             ("fr;q=0", Lang::En),
             ("", Lang::En),
         ] {
-            assert_eq!(accepted_language(&headers(&[("accept-language", list)])), lang, "{list}");
+            assert_eq!(
+                accepted_language(&headers(&[("accept-language", list)])),
+                lang,
+                "{list}"
+            );
         }
     }
 
@@ -284,7 +327,10 @@ mod tests {
         for (accept, form) in [
             ("*/*", Some(Form::Json)),
             ("application/geo+json", Some(Form::GeoJson)),
-            ("text/html,application/xml;q=0.9,*/*;q=0.8", Some(Form::Json)),
+            (
+                "text/html,application/xml;q=0.9,*/*;q=0.8",
+                Some(Form::Json),
+            ),
             ("text/*, application/json;q=0.3", Some(Form::Csv)),
             ("text/csv;q=0.2, application/json;q=0.1", Some(Form::Csv)),
             ("*/*, application/json;q=0", Some(Form::GeoJson)),
@@ -313,7 +359,10 @@ mod tests {
     #[test]
     fn a_host_that_is_none_is_not_repeated() {
         let h = headers(&[("host", "a\"onload=x")]);
-        assert_eq!(root(&h, &Settings::default()), "http://127.0.0.1:8080/cabd-api");
+        assert_eq!(
+            root(&h, &Settings::default()),
+            "http://127.0.0.1:8080/cabd-api"
+        );
     }
 
     #[test]

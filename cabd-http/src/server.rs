@@ -45,7 +45,11 @@ impl Service {
     ///
     /// # Errors
     /// None that is known: what goes wrong on one connection ends that one.
-    pub async fn serve(self, listener: TcpListener, end: impl Future<Output = ()>) -> Result<usize> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        end: impl Future<Output = ()>,
+    ) -> Result<usize> {
         let settings = self.app.settings.clone();
         let router = self.router();
         let mut http = http1::Builder::new();
@@ -53,7 +57,9 @@ impl Service {
             .header_read_timeout(Duration::from_secs(settings.header_seconds))
             .max_buf_size(settings.max_uri_bytes + settings.max_header_bytes + MORE_HEAD_BYTES);
         let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
+        let places = Arc::new(Semaphore::new(
+            settings.max_connections.min(Semaphore::MAX_PERMITS),
+        ));
         tokio::pin!(end);
         loop {
             let accepted = async {
@@ -90,8 +96,16 @@ impl Service {
         let open = graceful.count();
         tracing::info!(connections = open, "ending");
         let most = Duration::from_secs(settings.shutdown_seconds);
-        let whole = tokio::time::timeout(most, graceful.shutdown()).await.is_ok();
-        let cut = if whole { 0 } else { settings.max_connections.saturating_sub(places.available_permits()) };
+        let whole = tokio::time::timeout(most, graceful.shutdown())
+            .await
+            .is_ok();
+        let cut = if whole {
+            0
+        } else {
+            settings
+                .max_connections
+                .saturating_sub(places.available_permits())
+        };
         if cut > 0 {
             tracing::warn!(connections = cut, "cut off");
         }

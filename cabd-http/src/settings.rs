@@ -144,7 +144,9 @@ impl Settings {
         if let Some((name, text)) = file {
             table = text.parse().map_err(|e: toml::de::Error| {
                 // The text itself may hold a password: position and reason only.
-                let line = e.span().map_or(1, |s| 1 + text[..s.start].matches('\n').count());
+                let line = e
+                    .span()
+                    .map_or(1, |s| 1 + text[..s.start].matches('\n').count());
                 Error::invalid(format!("not TOML: {}", e.message())).at(format!("{name}:{line}"))
             })?;
             Self::fits(&table).map_err(|e| e.at(name.to_owned()))?;
@@ -191,10 +193,15 @@ impl Settings {
                 .value(value)
                 .expected(expected))
         };
-        let is_path = self.prefix.starts_with('/') && !self.prefix.ends_with('/');
+        let is_path =
+            self.prefix.is_empty() || self.prefix.starts_with('/') && !self.prefix.ends_with('/');
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
-        if !self.prefix.is_empty() && !(is_path && self.prefix.chars().all(is_plain)) {
-            return refuse("prefix", &self.prefix, "a path such as /cabd-api, or nothing");
+        if !is_path || !self.prefix.chars().all(is_plain) {
+            return refuse(
+                "prefix",
+                &self.prefix,
+                "a path such as /cabd-api, or nothing",
+            );
         }
         let url = self.public_url.as_str();
         let is_url = url.starts_with("http://") || url.starts_with("https://");
@@ -215,7 +222,11 @@ impl Settings {
             }
         }
         if self.max_features > i64::MAX as u64 - 1 {
-            return refuse("max_features", &self.max_features.to_string(), "a smaller number");
+            return refuse(
+                "max_features",
+                &self.max_features.to_string(),
+                "a smaller number",
+            );
         }
         Ok(())
     }
@@ -280,8 +291,14 @@ fn set(table: &mut toml::Table, key: &str, text: &str) -> Result<()> {
     let raw = || toml::Value::String(text.to_owned());
     let value = match known.get(key) {
         None => return Err(unknown(key)),
-        Some(toml::Value::Integer(_)) => text.trim().parse().map_or_else(|_| raw(), toml::Value::Integer),
-        Some(toml::Value::Boolean(_)) => text.trim().parse().map_or_else(|_| raw(), toml::Value::Boolean),
+        Some(toml::Value::Integer(_)) => text
+            .trim()
+            .parse()
+            .map_or_else(|_| raw(), toml::Value::Integer),
+        Some(toml::Value::Boolean(_)) => text
+            .trim()
+            .parse()
+            .map_or_else(|_| raw(), toml::Value::Boolean),
         Some(toml::Value::Array(_)) => {
             let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
             toml::Value::Array(words.map(|w| w.to_owned().into()).collect())
@@ -289,7 +306,8 @@ fn set(table: &mut toml::Table, key: &str, text: &str) -> Result<()> {
         Some(_) => raw(),
     };
     let one = toml::Table::from_iter([(key.to_owned(), value.clone())]);
-    one.try_into::<Settings>().map_err(|e| wrong(key, &value, &e))?;
+    one.try_into::<Settings>()
+        .map_err(|e| wrong(key, &value, &e))?;
     table.insert(key.to_owned(), value);
     Ok(())
 }
@@ -324,7 +342,10 @@ mod tests {
         ];
         let flags = ["max_features=3".to_owned()];
         let s = Settings::read(Some(("f", file)), environment, &flags).unwrap();
-        assert_eq!((s.max_features, s.licence.as_str(), s.compress), (3, "b", false));
+        assert_eq!(
+            (s.max_features, s.licence.as_str(), s.compress),
+            (3, "b", false)
+        );
     }
 
     #[test]

@@ -70,7 +70,8 @@ pub(crate) async fn body(
     let rest = stream::unfold(receiver, |mut r| async move {
         r.recv().await.map(|piece| (piece, r))
     });
-    let all = stream::once(async { Ok(first) }).chain(rest);
+    // Who packs the body asks once more after its end.
+    let all = stream::once(async { Ok(first) }).chain(rest).fuse();
     Ok(Body::from_stream(all))
 }
 

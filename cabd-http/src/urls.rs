@@ -33,33 +33,60 @@ enum Kind {
 
 /// The attribute that says each feature's type.
 pub(crate) fn type_attribute(ft: &FeatureType) -> Option<&Attribute> {
-    ft.attributes.iter().find(|a| a.computed == Some(Computed::FeatureType))
+    ft.attributes
+        .iter()
+        .find(|a| a.computed == Some(Computed::FeatureType))
 }
 
 impl Urls {
     /// For features of `ft`, of which `ids` are shown; changes the selection so that it tells the types.
-    pub(crate) fn new(root: &str, ft: &FeatureType, selection: &mut Selection, shown: &[String]) -> Self {
+    pub(crate) fn new(
+        root: &str,
+        ft: &FeatureType,
+        selection: &mut Selection,
+        shown: &[String],
+    ) -> Self {
         let features = format!("{root}/features/");
         if !ft.is_super() {
             let kind = Kind::Of(ft.id().to_owned());
-            return Self { features, kind, hidden: None };
+            return Self {
+                features,
+                kind,
+                hidden: None,
+            };
         }
         let Some(attribute) = type_attribute(ft) else {
-            return Self { features, kind: Kind::Unknown, hidden: None };
+            return Self {
+                features,
+                kind: Kind::Unknown,
+                hidden: None,
+            };
         };
         let kind = Kind::Column(attribute.id.clone());
         let is_shown = *selection == Selection::All || shown.contains(&attribute.id);
         if is_shown {
-            return Self { features, kind, hidden: None };
+            return Self {
+                features,
+                kind,
+                hidden: None,
+            };
         }
         let all = shown.iter().chain([&attribute.id]).cloned();
         *selection = Selection::Attributes(all.collect());
-        Self { features, kind, hidden: Some(attribute.id.clone()) }
+        Self {
+            features,
+            kind,
+            hidden: Some(attribute.id.clone()),
+        }
     }
 
     /// The schema with the addresses.
     pub(crate) fn schema(&self, schema: &SchemaRef) -> SchemaRef {
-        let kept = schema.fields().iter().filter(|f| self.keeps(f.name())).cloned();
+        let kept = schema
+            .fields()
+            .iter()
+            .filter(|f| self.keeps(f.name()))
+            .cloned();
         let mut fields: Vec<Arc<Field>> = kept.collect();
         fields.push(Arc::new(Field::new(URL, DataType::Utf8, true)));
         Arc::new(Schema::new(fields))
@@ -73,7 +100,10 @@ impl Urls {
     pub(crate) fn add(&self, batch: FeatureBatch) -> Result<FeatureBatch> {
         let rows = batch.rows();
         let mut urls = StringBuilder::with_capacity(rows, rows * (self.features.len() + 64));
-        let ids = batch.batch.column_by_name(ID).and_then(|c| c.as_fixed_size_binary_opt());
+        let ids = batch
+            .batch
+            .column_by_name(ID)
+            .and_then(|c| c.as_fixed_size_binary_opt());
         for row in 0..rows {
             let id = ids.filter(|ids| ids.is_valid(row));
             let id = id.and_then(|ids| uuid::Uuid::from_slice(ids.value(row)).ok());
@@ -93,7 +123,9 @@ impl Urls {
         }
         let fields = batch.batch.schema();
         let kept = fields.fields().iter().zip(batch.batch.columns());
-        let kept = kept.filter(|(f, _)| self.keeps(f.name())).map(|(_, c)| c.clone());
+        let kept = kept
+            .filter(|(f, _)| self.keeps(f.name()))
+            .map(|(_, c)| c.clone());
         let mut columns: Vec<_> = kept.collect();
         columns.push(Arc::new(urls.finish()));
         let schema = self.schema(&fields);

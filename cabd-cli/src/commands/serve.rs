@@ -60,7 +60,11 @@ impl Serve {
     pub async fn run(self) -> Result<ExitCode> {
         let settings = self.settings()?;
         if self.print_config {
-            output::print(settings.to_toml(&cabd::without_password(&settings.store))?.as_bytes())?;
+            output::print(
+                settings
+                    .to_toml(&cabd::without_password(&settings.store))?
+                    .as_bytes(),
+            )?;
             return Ok(ExitCode::SUCCESS);
         }
         if settings.store.is_empty() {
@@ -103,11 +107,16 @@ impl Serve {
             ("public_url", self.public_url.clone()),
             ("max_features", self.max_features.map(|n| n.to_string())),
         ];
-        let named = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        let named = named
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", value?)));
         let flags: Vec<String> = self.set.iter().cloned().chain(named).collect();
-        let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+        let file = file
+            .as_ref()
+            .map(|(name, text)| (name.as_str(), text.as_str()));
         // A variable that is not UTF-8 is not one of ours.
-        let environment = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+        let environment = std::env::vars_os()
+            .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
         Settings::read(file, environment, &flags)
     }
 }

@@ -39,9 +39,14 @@ fn without_all(name: &str) -> Box<Problem> {
             StatusCode::NOT_FOUND,
             "not-found",
             format!("the inventory has no type {name:?} that holds the features of every type"),
-            format!("l’inventaire n’a pas de type « {name} » qui réunit les éléments de tous les types"),
+            format!(
+                "l’inventaire n’a pas de type « {name} » qui réunit les éléments de tous les types"
+            ),
         )
-        .hint("ask for one type: /features/{type}", "demandez un seul type : /features/{type}"),
+        .hint(
+            "ask for one type: /features/{type}",
+            "demandez un seul type : /features/{type}",
+        ),
     )
 }
 
@@ -70,7 +75,10 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
 }
 
 pub(super) fn missing(id: &str) -> Box<Problem> {
-    let (en, fr) = ("no feature has this identifier", "aucun élément n’a cet identifiant");
+    let (en, fr) = (
+        "no feature has this identifier",
+        "aucun élément n’a cet identifiant",
+    );
     Box::new(Problem::missing("uuid", id, en, fr))
 }
 
@@ -123,7 +131,10 @@ async fn one(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType, id: 
     };
     // A feature of JSON has no `url`; a table has the columns of the list.
     let (format, urls) = match form {
-        Form::Csv => (Format::Csv, Some(Urls::new(&asked.root, ft, &mut query.select, &[]))),
+        Form::Csv => (
+            Format::Csv,
+            Some(Urls::new(&asked.root, ft, &mut query.select, &[])),
+        ),
         _ => (Format::GeoJsonSeq, None),
     };
     let features = app.store.features(&query).await?;
@@ -140,7 +151,13 @@ async fn one(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType, id: 
     Ok(answer.answer(app, asked, Body::from(bytes)))
 }
 
-async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType, with_types: bool) -> Answer {
+async fn list(
+    app: &App,
+    asked: &Asked,
+    catalog: &Catalog,
+    ft: &FeatureType,
+    with_types: bool,
+) -> Answer {
     let form = asked.form(&FORMS)?;
     let mut list = lists::read(asked, catalog, ft, with_types)?;
     let urls = Urls::new(&asked.root, ft, &mut list.query.select, &list.shown);
@@ -202,18 +219,27 @@ fn too_many(most: u64) -> Box<Problem> {
         Problem::new(
             StatusCode::FORBIDDEN,
             "too-many-features",
-            format!("the answer would have more than {most} features, the most that are given at once"),
+            format!(
+                "the answer would have more than {most} features, the most that are given at once"
+            ),
             format!("la réponse aurait plus de {most} éléments, le plus qui soit donné à la fois"),
         )
         .hint(
             format!("narrow it with bbox, filter or types, or give max-results of {most} or less"),
-            format!("restreignez-la par bbox, filter ou types, ou donnez max-results de {most} ou moins"),
+            format!(
+                "restreignez-la par bbox, filter ou types, ou donnez max-results de {most} ou moins"
+            ),
         ),
     )
 }
 
 /// The head of a collection: the version of each type's data that it can hold.
-fn metadata(app: &App, catalog: &Catalog, ft: &FeatureType, list: &List) -> cabd_core::Result<Metadata> {
+fn metadata(
+    app: &App,
+    catalog: &Catalog,
+    ft: &FeatureType,
+    list: &List,
+) -> cabd_core::Result<Metadata> {
     let mut bases = vec![];
     for name in &list.query.types {
         bases.extend(catalog.base_types(catalog.feature_type(name)?)?);

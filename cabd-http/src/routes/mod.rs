@@ -61,7 +61,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
             .route(&path("/features/types"), handler(types::every))
             .route(&path("/features/types/{type}"), handler(types::one))
             .route(&path("/features/datasources/{uuid}"), handler(sources::one))
-            .route(&path("/features/{type}"), handler(features::type_or_feature))
+            .route(
+                &path("/features/{type}"),
+                handler(features::type_or_feature),
+            )
             .route(&path("/features/{type}/{uuid}"), handler(features::of_type));
     }
     router
@@ -76,19 +79,22 @@ where
     F: Fn(Arc<App>, Asked, Vec<String>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Answer> + Send + 'static,
 {
-    get(move |State(app): State<Arc<App>>, path: Result<RawPathParams, _>, request: Request| {
-        let answer = answer.clone();
-        async move {
-            let path: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection> = path;
-            let Ok(path) = path else {
-                return Err(Box::new(nowhere()));
-            };
-            let path = path.iter().map(|(_, part)| part.to_owned()).collect();
-            let (parts, _) = request.into_parts();
-            let asked = Asked::read(&parts, &app.settings)?;
-            answer(app, asked, path).await
-        }
-    })
+    get(
+        move |State(app): State<Arc<App>>, path: Result<RawPathParams, _>, request: Request| {
+            let answer = answer.clone();
+            async move {
+                let path: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection> =
+                    path;
+                let Ok(path) = path else {
+                    return Err(Box::new(nowhere()));
+                };
+                let path = path.iter().map(|(_, part)| part.to_owned()).collect();
+                let (parts, _) = request.into_parts();
+                let asked = Asked::read(&parts, &app.settings)?;
+                answer(app, asked, path).await
+            }
+        },
+    )
 }
 
 fn nowhere() -> Problem {

@@ -30,7 +30,10 @@ fn plain(media_type: &'static str, body: Body) -> Response<Body> {
 
 /// `/health/live`: the process answers.
 pub(super) async fn live() -> Response<Body> {
-    plain(Form::Json.media_type(), answer::json(&json!({"status": "live"})))
+    plain(
+        Form::Json.media_type(),
+        answer::json(&json!({"status": "live"})),
+    )
 }
 
 /// `/health/ready`: the store answers and the process is not about to end.
@@ -39,7 +42,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Answer {
         Box::new(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", en, fr).retry(5))
     };
     if app.is_draining() {
-        return Err(unready("the service is about to end", "le service va s’arrêter"));
+        return Err(unready(
+            "the service is about to end",
+            "le service va s’arrêter",
+        ));
     }
     match tokio::time::timeout(READY, app.store.head()).await {
         Ok(Ok(head)) => Ok(plain(
@@ -48,7 +54,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Answer {
         )),
         Ok(Err(e)) => {
             tracing::warn!(error = ?e, "the inventory does not answer");
-            Err(unready("the inventory cannot be read", "l’inventaire ne peut pas être lu"))
+            Err(unready(
+                "the inventory cannot be read",
+                "l’inventaire ne peut pas être lu",
+            ))
         }
         Err(_) => Err(unready(
             "the inventory does not answer in time",

@@ -52,8 +52,13 @@ pub(super) async fn one(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answe
         Some("all") => true,
         Some(other) => {
             return Err(Box::new(
-                Problem::parameter("fields", other, "not a choice of fields", "pas un choix de champs")
-                    .expected("all, or no such parameter", "all, ou pas de tel paramètre"),
+                Problem::parameter(
+                    "fields",
+                    other,
+                    "not a choice of fields",
+                    "pas un choix de champs",
+                )
+                .expected("all, or no such parameter", "all, ou pas de tel paramètre"),
             ));
         }
     };
@@ -90,8 +95,12 @@ async fn read(
     asked: &Asked,
 ) -> cabd_core::Result<Sources> {
     let of_feature = |relation| RecordQuery::of(relation).with("cabd_id", [Value::Uuid(id)]);
-    let rows = store.all_records(&of_feature(Relation::FeatureSource(ft.id().into()))).await?;
-    let tracked = store.all_records(&of_feature(Relation::AttributeSource(ft.id().into()))).await?;
+    let rows = store
+        .all_records(&of_feature(Relation::FeatureSource(ft.id().into())))
+        .await?;
+    let tracked = store
+        .all_records(&of_feature(Relation::AttributeSource(ft.id().into())))
+        .await?;
     let table = catalog.table(&Relation::AttributeSource(ft.id().into()))?;
     let mut attributes = BTreeMap::new();
     for column in &table.columns {
@@ -101,12 +110,15 @@ async fn read(
         }
     }
     let of_rows = rows.iter().filter_map(|r| r.get("datasource_id").as_uuid());
-    let mut ids: Vec<Uuid> = of_rows.chain(attributes.values().copied().flatten()).collect();
+    let mut ids: Vec<Uuid> = of_rows
+        .chain(attributes.values().copied().flatten())
+        .collect();
     ids.sort_unstable();
     ids.dedup();
     let mut known: BTreeMap<Uuid, Record> = BTreeMap::new();
     if !ids.is_empty() {
-        let query = RecordQuery::of(Relation::DataSource).with("id", ids.into_iter().map(Value::Uuid));
+        let query =
+            RecordQuery::of(Relation::DataSource).with("id", ids.into_iter().map(Value::Uuid));
         for record in store.all_records(&query).await? {
             if let Some(id) = record.get("id").as_uuid() {
                 known.insert(id, record);
@@ -138,7 +150,10 @@ async fn read(
         id,
         name: feature_name(store, ft, id, asked).await?,
         sources,
-        attributes: attributes.into_iter().map(|(a, id)| (a, name(id))).collect(),
+        attributes: attributes
+            .into_iter()
+            .map(|(a, id)| (a, name(id)))
+            .collect(),
     })
 }
 
@@ -192,14 +207,28 @@ impl Sources {
         }
         line(&mut out, &[&self.id.to_string()]);
         line(&mut out, &[]);
-        line(&mut out, &[&format!("{root}/features/datasources/{}?fields=all&format=json", self.id)]);
+        line(
+            &mut out,
+            &[&format!(
+                "{root}/features/datasources/{}?fields=all&format=json",
+                self.id
+            )],
+        );
         line(&mut out, &[]);
-        for (title, spatial) in [("Spatial Data Sources", true), ("Non-Spatial Data Sources", false)] {
+        for (title, spatial) in [
+            ("Spatial Data Sources", true),
+            ("Non-Spatial Data Sources", false),
+        ] {
             line(&mut out, &[title]);
             match (everything, spatial) {
                 (true, _) => line(
                     &mut out,
-                    &["datasource_name", "datasource_feature_id", "datasource_date", "datasource_version"],
+                    &[
+                        "datasource_name",
+                        "datasource_feature_id",
+                        "datasource_date",
+                        "datasource_version",
+                    ],
                 ),
                 (false, true) => line(&mut out, &["datasource_name", "datasource_feature_id"]),
                 (false, false) => line(&mut out, &["datasource_name", ""]),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use cabd_core::catalog::{Attribute, Catalog, Code, CodeKey, CodeList, FeatureType, GEOMETRY, TILE_SET};
+use cabd_core::catalog::{
+    Attribute, Catalog, Code, CodeKey, CodeList, FeatureType, GEOMETRY, TILE_SET,
+};
 use cabd_core::{Bbox, Lang};
 use serde_json::{Map, Value, json};
 
@@ -23,7 +25,9 @@ pub(super) async fn every(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer
         return Ok(answer.not_modified(&app, &asked));
     }
     let root = &asked.root;
-    let types = catalog.types().filter(|t| t.id() != app.settings.all_features_type);
+    let types = catalog
+        .types()
+        .filter(|t| t.id() != app.settings.all_features_type);
     let types = types.map(|t| {
         json!({
             "type": t.id(),
@@ -49,13 +53,26 @@ pub(super) async fn one(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answe
     if answer.is_known(&asked) {
         return Ok(answer.not_modified(&app, &asked));
     }
-    let ranges = app.ranges.of_type(app.store.as_ref(), ft, committed.then_some(head)).await?;
+    let ranges = app
+        .ranges
+        .of_type(app.store.as_ref(), ft, committed.then_some(head))
+        .await?;
     let mut attributes = vec![];
-    for a in ft.attributes.iter().filter(|a| a.id != GEOMETRY && a.id != URL) {
+    for a in ft
+        .attributes
+        .iter()
+        .filter(|a| a.id != GEOMETRY && a.id != URL)
+    {
         let mut one = attribute(a, asked.lang);
         if let Some((list, is_label)) = list_of(&catalog, ft, a) {
-            let extents = app.ranges.extents(app.store.as_ref(), &catalog, list).await?;
-            let values = list.codes.iter().map(|c| code(c, is_label, extents.get(&c.code), asked.lang));
+            let extents = app
+                .ranges
+                .extents(app.store.as_ref(), &catalog, list)
+                .await?;
+            let values = list
+                .codes
+                .iter()
+                .map(|c| code(c, is_label, extents.get(&c.code), asked.lang));
             one.insert("values".to_owned(), Value::Array(values.collect()));
         } else if has_range(a) {
             let (smallest, largest) = ranges.get(&a.id).cloned().unwrap_or_default();
@@ -85,7 +102,11 @@ fn attribute(a: &Attribute, lang: Lang) -> Map<String, Value> {
 }
 
 /// The code list of an attribute, and whether the attribute is the label instead of the code.
-fn list_of<'a>(catalog: &'a Catalog, ft: &FeatureType, a: &Attribute) -> Option<(&'a Arc<CodeList>, bool)> {
+fn list_of<'a>(
+    catalog: &'a Catalog,
+    ft: &FeatureType,
+    a: &Attribute,
+) -> Option<(&'a Arc<CodeList>, bool)> {
     if let Some(list) = &a.codes {
         return Some((catalog.list(list)?, false));
     }
@@ -108,7 +129,10 @@ fn code(c: &Code, is_label: bool, extent: Option<&Bbox>, lang: Lang) -> Value {
         out.insert("description".to_owned(), json!(description));
     }
     if let Some(b) = extent {
-        out.insert("bbox".to_owned(), json!([[b.west, b.south], [b.east, b.north]]));
+        out.insert(
+            "bbox".to_owned(),
+            json!([[b.west, b.south], [b.east, b.north]]),
+        );
     }
     Value::Object(out)
 }

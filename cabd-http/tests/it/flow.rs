@@ -1,5 +1,6 @@
 //! Answers flow: the first bytes before the last row, no further ahead than the client reads, and no query without a client.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,8 +10,8 @@ use axum::body::Body;
 use axum::http::Request;
 use cabd::catalog::{CatalogChange, CatalogCommit, CatalogPlan};
 use cabd::store::{
-    Adopted, AuditStore, BoxStream, Capabilities, CatalogStore, FeatureStream, Finding, LogEntry, OperationStream,
-    RecordQuery, RecordStream, StoreInfo,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogStore, FeatureStream, Finding, LogEntry,
+    OperationStream, RecordQuery, RecordStream, StoreInfo,
 };
 use cabd::{
     Applied, Catalog, ChangeHead, CommitNumber, Error, FeatureQuery, FeatureStore, Result, Store,
@@ -43,7 +44,10 @@ impl Drop for Watch {
 impl Slow {
     async fn new(times: usize, pause: Duration) -> Self {
         let inner = cabd::create("memory:").await.unwrap();
-        inner.change_catalog(&cabd::shipped().unwrap()).await.unwrap();
+        inner
+            .change_catalog(&cabd::shipped().unwrap())
+            .await
+            .unwrap();
         fill(inner.as_ref()).await;
         Self {
             inner,
@@ -87,7 +91,11 @@ impl FeatureStore for Slow {
             async move {
                 tokio::time::sleep(pause).await;
                 given.fetch_add(1, Ordering::SeqCst);
-                if n >= breaks_after { Err(Error::corrupt("planted")) } else { Ok(batch) }
+                if n >= breaks_after {
+                    Err(Error::corrupt("planted"))
+                } else {
+                    Ok(batch)
+                }
             }
         });
         Ok(FeatureStream {
@@ -136,7 +144,9 @@ impl Store for Slow {
 }
 
 fn get(path: &str) -> Request<Body> {
-    Request::get(format!("/cabd-api{path}")).body(Body::empty()).unwrap()
+    Request::get(format!("/cabd-api{path}"))
+        .body(Body::empty())
+        .unwrap()
 }
 
 fn everything() -> Settings {
@@ -161,21 +171,46 @@ const ENOUGH: usize = 2000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_bytes_come_before_the_last_row_also_packed() {
-    for (format, packed) in [("json", ""), ("csv", ""), ("json", "gzip"), ("json", "br"), ("json", "zstd")] {
+    for (format, packed) in [
+        ("json", ""),
+        ("csv", ""),
+        ("json", "gzip"),
+        ("json", "br"),
+        ("json", "zstd"),
+    ] {
         let store = Slow::new(ENOUGH, Duration::from_millis(1)).await;
         let given = store.given.clone();
         let router = router(Arc::new(store), everything());
         let mut request = get(&format!("/features/dams?format={format}"));
-        request.headers_mut().insert("accept-encoding", packed.parse().unwrap());
+        request
+            .headers_mut()
+            .insert("accept-encoding", packed.parse().unwrap());
         let answer = router.oneshot(request).await.unwrap();
         assert_eq!(answer.status(), 200);
-        let encoding = answer.headers().get("content-encoding").map_or("", |v| v.to_str().unwrap());
+        let encoding = answer
+            .headers()
+            .get("content-encoding")
+            .map_or("", |v| v.to_str().unwrap());
         assert_eq!(encoding, packed);
         let mut body = answer.into_body().into_data_stream();
         let first = body.next().await.unwrap().unwrap();
         assert!(!first.is_empty());
         let rows = given.load(Ordering::SeqCst);
-        assert!(rows < ENOUGH / 2, "{format} {packed}: {rows} batches before the first byte");
+        assert!(
+            rows < ENOUGH / 2,
+            "{format} {packed}: {rows} batches before the first byte"
+        );
+        let mut whole = first.to_vec();
+        while let Some(piece) = body.next().await {
+            whole.extend_from_slice(&piece.unwrap());
+        }
+        if packed == "gzip" {
+            let mut text = String::new();
+            flate2::read::GzDecoder::new(&whole[..])
+                .read_to_string(&mut text)
+                .unwrap();
+            assert!(text.ends_with("]}\n"));
+        }
     }
 }
 
@@ -190,11 +225,18 @@ async fn a_slow_client_holds_the_query_back() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let held = given.load(Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(given.load(Ordering::SeqCst), held, "nobody reads, nothing is read");
+    assert_eq!(
+        given.load(Ordering::SeqCst),
+        held,
+        "nobody reads, nothing is read"
+    );
     assert!(held < 1000, "{held} batches ahead of the client");
     assert!(!dropped.load(Ordering::SeqCst));
     drop(body);
-    until("the query ends when the client goes", || dropped.load(Ordering::SeqCst)).await;
+    until("the query ends when the client goes", || {
+        dropped.load(Ordering::SeqCst)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,26 +259,43 @@ async fn a_client_that_stops_reading_is_cut_off() {
         stalled_seconds: 1,
         ..everything()
     };
-    let answer = router(Arc::new(store), settings).oneshot(get("/features/dams")).await.unwrap();
+    let answer = router(Arc::new(store), settings)
+        .oneshot(get("/features/dams"))
+        .await
+        .unwrap();
     let body = answer.into_body();
     tokio::time::sleep(Duration::from_millis(1500)).await;
     until("the query ends", || dropped.load(Ordering::SeqCst)).await;
-    assert!(axum::body::to_bytes(body, usize::MAX).await.is_err(), "and the answer is not whole");
+    assert!(
+        axum::body::to_bytes(body, usize::MAX).await.is_err(),
+        "and the answer is not whole"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_before_the_first_byte_is_a_problem_and_later_a_broken_answer() {
     let mut store = Slow::new(10, Duration::ZERO).await;
     store.breaks_after = 0;
-    let got = send(&router(Arc::new(store), everything()), get("/features/dams")).await;
+    let got = send(
+        &router(Arc::new(store), everything()),
+        get("/features/dams"),
+    )
+    .await;
     assert_eq!(got.status, 500);
     assert!(!got.text().contains("planted"));
     assert_eq!(got.json()["request_id"], got.header("x-request-id"));
     let mut store = Slow::new(ENOUGH, Duration::ZERO).await;
     store.breaks_after = ENOUGH - 1;
-    let answer = router(Arc::new(store), everything()).oneshot(get("/features/dams")).await.unwrap();
+    let answer = router(Arc::new(store), everything())
+        .oneshot(get("/features/dams"))
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
-    assert!(axum::body::to_bytes(answer.into_body(), usize::MAX).await.is_err());
+    assert!(
+        axum::body::to_bytes(answer.into_body(), usize::MAX)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,7 +354,10 @@ async fn the_end_waits_for_answers_in_progress() {
     assert!(text.starts_with("HTTP/1.1 200"), "{text:.300}");
     assert!(text.ends_with("]}\n\r\n0\r\n\r\n"), "the answer is whole");
     assert_eq!(serving.await.unwrap().unwrap(), 0);
-    assert!(tokio::net::TcpStream::connect(at).await.is_err(), "nothing new is accepted");
+    assert!(
+        tokio::net::TcpStream::connect(at).await.is_err(),
+        "nothing new is accepted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,9 +369,14 @@ async fn a_connection_without_a_request_is_closed_in_time() {
         header_seconds: 1,
         ..everything()
     };
-    let serving = tokio::spawn(Service::new(Arc::new(store), settings).serve(listener, std::future::pending()));
+    let serving = tokio::spawn(
+        Service::new(Arc::new(store), settings).serve(listener, std::future::pending()),
+    );
     let mut socket = tokio::net::TcpStream::connect(at).await.unwrap();
-    socket.write_all(b"GET /cabd-api/features HTTP/1.1\r\nhost").await.unwrap();
+    socket
+        .write_all(b"GET /cabd-api/features HTTP/1.1\r\nhost")
+        .await
+        .unwrap();
     let mut all = vec![];
     let closed = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut all)).await;
     assert!(closed.is_ok());

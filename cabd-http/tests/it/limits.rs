@@ -33,11 +33,23 @@ async fn more_than_the_most_is_403_and_says_how_to_get_less() {
 #[tokio::test]
 async fn what_is_too_long_is_refused_in_words() {
     let here = Here::memory().await;
-    let long = here.get(&format!("/features?filter=name_en:eq:{}", "x".repeat(20_000))).await;
-    assert_eq!((long.status.as_u16(), long.header("content-type")), (414, "application/problem+json"));
-    let head = here.get_with("/features", &[("x-long", &"x".repeat(40_000))]).await;
+    let long = here
+        .get(&format!(
+            "/features?filter=name_en:eq:{}",
+            "x".repeat(20_000)
+        ))
+        .await;
+    assert_eq!(
+        (long.status.as_u16(), long.header("content-type")),
+        (414, "application/problem+json")
+    );
+    let head = here
+        .get_with("/features", &[("x-long", &"x".repeat(40_000))])
+        .await;
     assert_eq!(head.status, 431);
-    let body = here.get_with("/features", &[("content-length", "100000")]).await;
+    let body = here
+        .get_with("/features", &[("content-length", "100000")])
+        .await;
     assert_eq!(body.status, 413);
     assert!(body.json()["detail"].as_str().unwrap().contains("65536"));
 }
@@ -46,12 +58,22 @@ async fn what_is_too_long_is_refused_in_words() {
 async fn only_reading_is_offered() {
     let here = Here::memory().await;
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        let request = Request::builder().method(method).uri("/cabd-api/features/dams").body(Body::empty()).unwrap();
+        let request = Request::builder()
+            .method(method)
+            .uri("/cabd-api/features/dams")
+            .body(Body::empty())
+            .unwrap();
         let got = send(&here.router, request).await;
-        assert_eq!((got.status.as_u16(), got.header("allow")), (405, "GET, HEAD"), "{method}");
+        assert_eq!(
+            (got.status.as_u16(), got.header("allow")),
+            (405, "GET, HEAD"),
+            "{method}"
+        );
         assert_eq!(got.json()["status"], 405);
     }
-    let request = Request::head("/cabd-api/features/dams").body(Body::empty()).unwrap();
+    let request = Request::head("/cabd-api/features/dams")
+        .body(Body::empty())
+        .unwrap();
     let got = send(&here.router, request).await;
     assert_eq!((got.status.as_u16(), got.body.len()), (200, 0));
     assert_eq!(got.header("content-range"), "features 0-3/3");
@@ -65,7 +87,12 @@ async fn addresses_follow_the_proxy_where_it_is_trusted() {
         ("x-forwarded-prefix", "/data"),
     ];
     let path = format!("/features/dams?filter=cabd_id:eq:{}", id(1));
-    let url = |json: serde_json::Value| json["features"][0]["properties"]["url"].as_str().unwrap().to_owned();
+    let url = |json: serde_json::Value| {
+        json["features"][0]["properties"]["url"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     let here = Here::memory().await;
     let got = here.get_with(&path, &forwarded).await;
     assert!(url(got.json()).starts_with("http://example.org/cabd-api/features/dams/"));
@@ -84,7 +111,10 @@ async fn addresses_follow_the_proxy_where_it_is_trusted() {
     assert!(got.header("vary").contains("x-forwarded-host"));
     assert_eq!(
         json["features"][0]["properties"]["datasource_url"],
-        format!("https://cabd.example/data/api/features/datasources/{}", id(1))
+        format!(
+            "https://cabd.example/data/api/features/datasources/{}",
+            id(1)
+        )
     );
     assert!(url(json).starts_with("https://cabd.example/data/api/features/dams/"));
     let here = Here::memory_with(Settings {
@@ -101,10 +131,18 @@ async fn addresses_follow_the_proxy_where_it_is_trusted() {
 #[tokio::test]
 async fn a_browser_of_another_origin_may_read() {
     let here = Here::memory().await;
-    let got = here.get_with("/features?max-results=1", &[("origin", "https://map.example")]).await;
+    let got = here
+        .get_with(
+            "/features?max-results=1",
+            &[("origin", "https://map.example")],
+        )
+        .await;
     assert_eq!(got.header("access-control-allow-origin"), "*");
     let exposed = got.header("access-control-expose-headers");
-    assert!(exposed.contains("content-range") && exposed.contains("etag"), "{exposed}");
+    assert!(
+        exposed.contains("content-range") && exposed.contains("etag"),
+        "{exposed}"
+    );
     let request = Request::options("/cabd-api/features")
         .header("origin", "https://map.example")
         .header("access-control-request-method", "GET")
@@ -122,15 +160,24 @@ async fn an_answer_is_packed_where_the_client_takes_it() {
     let plain = here.get("/features/types/dams").await;
     assert_eq!(plain.header("content-encoding"), "");
     for encoding in ["gzip", "br", "zstd"] {
-        let got = here.get_with("/features/types/dams", &[("accept-encoding", encoding)]).await;
+        let got = here
+            .get_with("/features/types/dams", &[("accept-encoding", encoding)])
+            .await;
         assert_eq!(got.header("content-encoding"), encoding);
         assert!(got.header("vary").contains("accept-language"));
-        let vary: Vec<_> = got.headers.get_all("vary").iter().map(|v| v.to_str().unwrap()).collect();
+        let vary: Vec<_> = got
+            .headers
+            .get_all("vary")
+            .iter()
+            .map(|v| v.to_str().unwrap())
+            .collect();
         assert!(vary.join(",").contains("accept-encoding"), "{vary:?}");
         assert!(got.body.len() < plain.body.len() / 3);
         if encoding == "gzip" {
             let mut text = vec![];
-            flate2::read::GzDecoder::new(&got.body[..]).read_to_end(&mut text).unwrap();
+            flate2::read::GzDecoder::new(&got.body[..])
+                .read_to_end(&mut text)
+                .unwrap();
             assert_eq!(text, plain.body);
         }
     }
@@ -139,10 +186,14 @@ async fn an_answer_is_packed_where_the_client_takes_it() {
 #[tokio::test]
 async fn a_request_has_a_number_its_own_or_a_new_one() {
     let here = Here::memory().await;
-    let got = here.get_with("/features/lakes", &[("x-request-id", "abc-1")]).await;
+    let got = here
+        .get_with("/features/lakes", &[("x-request-id", "abc-1")])
+        .await;
     assert_eq!(got.header("x-request-id"), "abc-1");
     assert_eq!(got.json()["request_id"], "abc-1");
-    let got = here.get_with("/features/lakes", &[("x-request-id", "a b\"c")]).await;
+    let got = here
+        .get_with("/features/lakes", &[("x-request-id", "a b\"c")])
+        .await;
     assert_eq!(got.header("x-request-id").len(), 36);
 }
 
@@ -160,12 +211,19 @@ async fn health_and_counts_are_told() {
     assert_eq!(ready["status"], "ready");
     assert!(ready["commit"].as_i64().unwrap() > 0);
     let got = at("/metrics").await;
-    assert!(got.header("content-type").starts_with("text/plain; version=0.0.4"));
+    assert!(
+        got.header("content-type")
+            .starts_with("text/plain; version=0.0.4")
+    );
     let text = got.text();
-    let line = "cabd_http_requests_total{route=\"/cabd-api/features/{type}\",method=\"GET\",status=";
+    let line =
+        "cabd_http_requests_total{route=\"/cabd-api/features/{type}\",method=\"GET\",status=";
     assert!(text.contains(&format!("{line}\"200\"}} 1")), "{text}");
     assert!(text.contains(&format!("{line}\"404\"}} 1")), "{text}");
-    assert!(text.contains("\ncabd_http_in_flight 1\n"), "this one itself: {text}");
+    assert!(
+        text.contains("\ncabd_http_in_flight 1\n"),
+        "this one itself: {text}"
+    );
     assert!(text.contains("\ncabd_http_broken_total 0\n"), "{text}");
 }
 

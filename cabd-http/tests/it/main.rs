@@ -5,5 +5,6 @@ mod cases;
 mod flow;
 mod limits;
 mod openapi;
+mod refusals;
 mod same;
 mod support;

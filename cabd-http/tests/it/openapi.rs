@@ -17,20 +17,31 @@ async fn every_path_answers_and_its_statuses_are_described() {
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(document["servers"][0]["url"], "http://example.org/cabd-api");
     for (path, item) in document["paths"].as_object().unwrap() {
-        let asked = path.replace("{type}", "dams").replace("{uuid}", &id(1).to_string());
+        let asked = path
+            .replace("{type}", "dams")
+            .replace("{uuid}", &id(1).to_string());
         let got = here.get(&asked).await;
         assert_eq!(got.status, 200, "{path}");
         let media = got.header("content-type").split(';').next().unwrap();
         let ok = &item["get"]["responses"]["200"];
         assert!(ok["content"].get(media).is_some(), "{path}: {media}");
-        let unknown = path.replace("{type}", "lakes").replace("{uuid}", &id(77).to_string());
-        let wrong = [("lang=xx", true), ("format=xx", true), ("", path.contains('{'))];
+        let unknown = path
+            .replace("{type}", "lakes")
+            .replace("{uuid}", &id(77).to_string());
+        let wrong = [
+            ("lang=xx", true),
+            ("format=xx", true),
+            ("", path.contains('{')),
+        ];
         for (query, is_wrong) in wrong {
             let got = here.get(&format!("{unknown}?{query}")).await;
             assert_eq!(got.status != 200, is_wrong, "{path} {query}");
             if is_wrong {
                 let status = got.status.as_u16().to_string();
-                assert!(item["get"]["responses"].get(&status).is_some(), "{path}: {status}");
+                assert!(
+                    item["get"]["responses"].get(&status).is_some(),
+                    "{path}: {status}"
+                );
             }
         }
     }
@@ -42,12 +53,23 @@ async fn every_parameter_is_read_and_no_other_is_described() {
     let document = document(&here).await;
     // A value that every parameter refuses.
     let known: BTreeSet<&str> = [
-        "bbox", "point", "max-results", "types", "filter", "namefilter", "attributes", "fields", "lang", "format",
+        "bbox",
+        "point",
+        "max-results",
+        "types",
+        "filter",
+        "namefilter",
+        "attributes",
+        "fields",
+        "lang",
+        "format",
     ]
     .into();
     let mut seen = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let asked = path.replace("{type}", "dams").replace("{uuid}", &id(1).to_string());
+        let asked = path
+            .replace("{type}", "dams")
+            .replace("{uuid}", &id(1).to_string());
         let mut described = BTreeSet::new();
         for p in item["get"]["parameters"].as_array().unwrap() {
             let name = p["name"].as_str().unwrap();
@@ -57,7 +79,10 @@ async fn every_parameter_is_read_and_no_other_is_described() {
             }
             described.insert(name.to_owned());
             let got = here.get(&format!("{asked}?{name}=%21")).await;
-            assert!([400, 406].contains(&got.status.as_u16()), "{path}: {name} is not read");
+            assert!(
+                [400, 406].contains(&got.status.as_u16()),
+                "{path}: {name} is not read"
+            );
         }
         for name in known.iter().filter(|n| !described.contains(**n)) {
             let got = here.get(&format!("{asked}?{name}=%21")).await;

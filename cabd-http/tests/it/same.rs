@@ -24,10 +24,20 @@ fn requests() -> Vec<String> {
         "filter=use_analysis:lt:true&lang=fr",
     ];
     let mut all = vec![];
-    for path in ["/features", "/features/dams", "/features/barriers", "/features/stream_crossings"] {
+    for path in [
+        "/features",
+        "/features/dams",
+        "/features/barriers",
+        "/features/stream_crossings",
+    ] {
         all.extend(lists.iter().map(|q| format!("{path}?{q}")));
     }
-    for path in ["/features/types", "/features/types/dams", "/features/types/barriers", "/features/types/fishways"] {
+    for path in [
+        "/features/types",
+        "/features/types/dams",
+        "/features/types/barriers",
+        "/features/types/fishways",
+    ] {
         all.extend([path.to_owned(), format!("{path}?lang=fr")]);
     }
     for n in [1, 11, 21, 77] {
@@ -46,7 +56,11 @@ fn requests() -> Vec<String> {
 /// Status, headers that matter, and the body without its times; rows of an answer without an order are sorted.
 fn shown(path: &str, got: &Got) -> String {
     let mut body = got.text();
-    for key in ["\"download_datetime\":\"", "\"timestamp\":\"", "\"request_id\":\""] {
+    for key in [
+        "\"download_datetime\":\"",
+        "\"timestamp\":\"",
+        "\"request_id\":\"",
+    ] {
         if let Some(from) = body.find(key).map(|at| at + key.len()) {
             let to = from + body[from..].find('"').unwrap();
             body.replace_range(from..to, "");
@@ -55,7 +69,11 @@ fn shown(path: &str, got: &Got) -> String {
     if !path.contains("max-results") && !path.contains("datasources") {
         let mark = "\"features\":[";
         if let Some(at) = body.find(mark).map(|at| at + mark.len()) {
-            let mut rows: Vec<&str> = body[at..].trim_end().trim_end_matches("]}").split(",\n").collect();
+            let mut rows: Vec<&str> = body[at..]
+                .trim_end()
+                .trim_end_matches("]}")
+                .split(",\n")
+                .collect();
             rows.sort_unstable();
             body = format!("{}{}]}}", &body[..at], rows.join(",\n"));
         } else if got.header("content-type").starts_with("text/csv") {
@@ -64,9 +82,19 @@ fn shown(path: &str, got: &Got) -> String {
             body = rows.join("\r\n");
         }
     }
-    let headers = ["content-type", "content-range", "content-language", "vary", "cache-control"];
+    let headers = [
+        "content-type",
+        "content-range",
+        "content-language",
+        "vary",
+        "cache-control",
+    ];
     let headers: Vec<&str> = headers.iter().map(|n| got.header(n)).collect();
-    format!("{} {headers:?} etag={}\n{body}", got.status, got.headers.contains_key("etag"))
+    format!(
+        "{} {headers:?} etag={}\n{body}",
+        got.status,
+        got.headers.contains_key("etag")
+    )
 }
 
 async fn compare(reference: &Here, other: &Here) {
@@ -102,8 +130,12 @@ async fn a_write_of_another_program_shows_in_the_next_answer() {
     let tag = here.ok("/features/dams").await.header("etag").to_owned();
     let theirs = cabd::open(file.to_str().unwrap()).await.unwrap();
     let renamed = cabd::Operation::update_feature("dams", id(1)).set("dam_name_en", "New Name");
-    cabd::FeatureStoreExt::apply_all(theirs.as_ref(), &cabd::ChangeHead::default(), vec![renamed]).await.unwrap();
-    let got = here.get_with("/features/dams", &[("if-none-match", &tag)]).await;
+    cabd::FeatureStoreExt::apply_all(theirs.as_ref(), &cabd::ChangeHead::default(), vec![renamed])
+        .await
+        .unwrap();
+    let got = here
+        .get_with("/features/dams", &[("if-none-match", &tag)])
+        .await;
     assert_eq!(got.status, 200);
     assert!(got.names().contains(&"New Name".to_owned()));
 }

@@ -47,10 +47,14 @@ impl Got {
     #[track_caller]
     pub fn names(&self) -> Vec<String> {
         let json = self.json();
-        let features = json["features"].as_array().unwrap_or_else(|| panic!("{json}"));
+        let features = json["features"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{json}"));
         let name = |f: &Value| {
             let p = &f["properties"];
-            let found = ["name_en", "dam_name_en", "fall_name_en"].iter().find_map(|k| p[k].as_str());
+            let found = ["name_en", "dam_name_en", "fall_name_en"]
+                .iter()
+                .find_map(|k| p[k].as_str());
             found.unwrap_or("-").to_owned()
         };
         let mut names: Vec<String> = features.iter().map(name).collect();
@@ -72,7 +76,10 @@ pub async fn send(router: &Router, request: Request<Body>) -> Got {
 
 impl Here {
     pub async fn over(store: Arc<dyn Store>, settings: Settings) -> Self {
-        store.change_catalog(&cabd::shipped().unwrap()).await.unwrap();
+        store
+            .change_catalog(&cabd::shipped().unwrap())
+            .await
+            .unwrap();
         fill(store.as_ref()).await;
         Self {
             router: router(store.clone(), settings),
@@ -157,7 +164,9 @@ pub async fn fill(store: &dyn Store) {
             .set("size_class_code", 1)
             .set("use_analysis", true)
             .set("maintenance_last", "2019-05-01"),
-        dam(2, "Élan Dam", -75.0, 46.0).set("height_m", 12).set("size_class_code", 2),
+        dam(2, "Élan Dam", -75.0, 46.0)
+            .set("height_m", 12)
+            .set("size_class_code", 2),
         dam(3, "O'Neil \"Upper\" Dam, north", -70.0, 48.0).set("use_analysis", false),
         Operation::insert_feature("waterfalls", id(11))
             .set("fall_name_en", "Mill Falls")
@@ -166,7 +175,8 @@ pub async fn fill(store: &dyn Store) {
         Operation::insert_feature("waterfalls", id(12))
             .set("fall_name_en", "Great Falls")
             .set("geometry", Geometry::point(-80.0, 50.0)),
-        Operation::insert_feature("modelled_crossings", id(21)).set("geometry", Geometry::point(-75.45, 45.45)),
+        Operation::insert_feature("modelled_crossings", id(21))
+            .set("geometry", Geometry::point(-75.45, 45.45)),
         from(1, 901, "17"),
         from(1, 902, ""),
         Operation::new(Relation::AttributeSource("dams".into()), Action::Insert)
@@ -198,7 +208,10 @@ impl Database {
         }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("cabd_http_{}_{number}", std::process::id());
-        let done = program("createdb").args(["--maintenance-db", &server, &name]).output().unwrap();
+        let done = program("createdb")
+            .args(["--maintenance-db", &server, &name])
+            .output()
+            .unwrap();
         assert!(done.status.success(), "{done:?}");
         let (before, _) = server.rsplit_once('/').unwrap();
         Some(Self {
