@@ -68,6 +68,8 @@ pub enum Command {
     Code(commands::codes::Codes),
     /// Compute derived values anew
     Derive(commands::derive::Derive),
+    /// Answer over HTTP
+    Serve(commands::serve::Serve),
     /// Fill a store with synthetic features, labelled as such
     Synth(commands::synth::Synth),
     /// Write a shell's completions to standard output

@@ -21,7 +21,12 @@ fn main() -> ExitCode {
     // Usage errors end here with code 2; --help and --version with 0.
     let arguments = cli::Arguments::parse();
     let verbose = arguments.verbose;
-    match session::run(commands::run(arguments.command)) {
+    let ended = match arguments.command {
+        // A service ends in its own time: answers in progress are sent.
+        cli::Command::Serve(serve) => session::run_to_end(serve.run()),
+        command => session::run(commands::run(command)),
+    };
+    match ended {
         Ok(code) => code,
         Err(error) => failure::report(&error, verbose),
     }

@@ -18,16 +18,21 @@ const LAST_BREATH: Duration = Duration::from_secs(5);
 /// Runs a command to its end, or until Ctrl-C: then it is dropped where it is, and a store keeps nothing of a
 /// change that was not finished.
 pub fn run(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::internal("the runtime did not start").because(e))?;
-    let ended = runtime.block_on(async {
+    run_to_end(async {
         tokio::select! {
             ended = command => ended,
             Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::from(exit::INTERRUPTED)),
         }
-    });
+    })
+}
+
+/// Runs a command that minds signals itself.
+pub fn run_to_end(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::internal("the runtime did not start").because(e))?;
+    let ended = runtime.block_on(command);
     runtime.shutdown_timeout(LAST_BREATH);
     ended
 }

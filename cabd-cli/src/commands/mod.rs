@@ -9,6 +9,7 @@ pub mod info;
 pub mod init;
 pub mod load;
 pub mod query;
+pub mod serve;
 pub mod sets;
 pub mod synth;
 pub mod types;
@@ -35,6 +36,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Set(sets) => sets.run().await,
         Command::Code(codes) => codes.run().await,
         Command::Derive(derive) => derive.run().await,
+        Command::Serve(serve) => serve.run().await,
         Command::Synth(synth) => synth.run().await,
         Command::Completions(completions) => completions.run(),
     }

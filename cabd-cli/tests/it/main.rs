@@ -9,6 +9,7 @@ mod interruptions;
 mod loads;
 mod real_data;
 mod refusals;
+mod serves;
 mod stores;
 mod support;
 mod types;

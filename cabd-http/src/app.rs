@@ -1,0 +1,109 @@
+//! What every request shares: store, settings, what was computed for a commit, and counts for the operator.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cabd_core::catalog::{Catalog, FeatureType, Served};
+use cabd_core::{CommitNumber, FeatureQuery, Result, Store};
+use tokio::sync::Semaphore;
+
+use crate::metrics::Metrics;
+use crate::ranges::Ranges;
+use crate::request::{Asked, Form};
+use crate::settings::Settings;
+
+/// Counts kept for the present commit.
+const KEPT_COUNTS: usize = 4096;
+/// More than half of the way around the Earth, in metres.
+const ANYWHERE_M: f64 = 21_000_000.0;
+
+pub(crate) struct App {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Metrics,
+    pub(crate) ranges: Ranges,
+    pub(crate) slots: Arc<Semaphore>,
+    draining: AtomicBool,
+    counts: Mutex<(CommitNumber, HashMap<String, u64>)>,
+}
+
+impl App {
+    pub(crate) fn new(store: Arc<dyn Store>, settings: Settings) -> Self {
+        Self {
+            store,
+            slots: Arc::new(Semaphore::new(
+                settings.max_concurrent.min(Semaphore::MAX_PERMITS),
+            )),
+            settings,
+            metrics: Metrics::default(),
+            ranges: Ranges::default(),
+            draining: AtomicBool::new(false),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// No new work is wanted: the process is about to end.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// How many features pass, if that was counted for this commit already.
+    pub(crate) fn known_count(&self, key: &str, head: CommitNumber) -> Option<u64> {
+        let kept = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.0 == head).then(|| kept.1.get(key).copied()).flatten()
+    }
+
+    /// Keeps a number that is certainly of this commit.
+    pub(crate) fn keep_count(&self, key: String, head: CommitNumber, n: u64) {
+        let mut kept = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.0 != head || kept.1.len() >= KEPT_COUNTS {
+            *kept = (head, HashMap::new());
+        }
+        kept.1.insert(key, n);
+    }
+
+    /// The tag of an answer: what its bytes depend on beside its address.
+    pub(crate) fn tag(
+        &self,
+        head: CommitNumber,
+        catalog: &Catalog,
+        asked: &Asked,
+        form: Form,
+    ) -> String {
+        let mut hasher = DefaultHasher::new();
+        (env!("CARGO_PKG_VERSION"), catalog.version, &asked.root).hash(&mut hasher);
+        (&self.settings.licence, &self.settings.all_features_type).hash(&mut hasher);
+        self.settings.max_features.hash(&mut hasher);
+        (asked.lang, form.name()).hash(&mut hasher);
+        format!("W/\"{head}-{:016x}\"", hasher.finish())
+    }
+}
+
+/// The question behind a count.
+///
+/// For the nearest features, those without a place are left out, as they are from the list.
+pub(crate) fn counted(query: &FeatureQuery) -> (FeatureQuery, String) {
+    let mut query = query.clone();
+    query.limit = None;
+    if let Some(near) = &mut query.near {
+        near.within_m = Some(ANYWHERE_M);
+    }
+    let q = &query;
+    let key = format!(
+        "{} {:?} {:?} {:?} {:?} {:?} {}",
+        q.feature_type, q.types, q.filter, q.names, q.bbox, q.near, q.lang
+    );
+    (query, key)
+}
+
+/// Whether every change of the type's features is a commit. What is read from views made by hand may change without.
+pub(crate) fn is_committed(catalog: &Catalog, ft: &FeatureType) -> Result<bool> {
+    let of_tables = |t: &FeatureType| t.served == Served::Tables;
+    Ok(of_tables(ft) && catalog.base_types(ft)?.iter().all(|t| of_tables(t)))
+}

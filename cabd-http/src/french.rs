@@ -1,0 +1,246 @@
+//! Problems in French: titles, and the core's sentences.
+
+use axum::http::StatusCode;
+use cabd_core::{Error, Lang};
+
+/// The short title of a status.
+pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
+    let (en, fr) = match status.as_u16() {
+        400 => (
+            "The request cannot be accepted",
+            "La requête ne peut pas être acceptée",
+        ),
+        403 => ("Too many features", "Trop d’éléments"),
+        404 => ("Not found", "Introuvable"),
+        405 => ("Method not allowed", "Méthode non permise"),
+        406 => ("Not offered in that form", "Pas offert sous cette forme"),
+        409 => ("Conflict", "Conflit"),
+        413 => ("The body is too large", "Le corps est trop grand"),
+        414 => ("The address is too long", "L’adresse est trop longue"),
+        431 => ("The header is too large", "L’en-tête est trop grand"),
+        501 => ("Not offered", "Pas offert"),
+        503 => ("Not available at the moment", "Pas disponible en ce moment"),
+        507 => ("No room is left", "Plus d’espace"),
+        _ => ("The service failed", "Le service a échoué"),
+    };
+    match lang {
+        Lang::En => en,
+        Lang::Fr => fr,
+    }
+}
+
+/// Sentences of the core that can reach a client, `{}` standing for what varies.
+const SENTENCES: [(&str, &str); 27] = [
+    ("not a box", "pas une boîte"),
+    (
+        "the corners of the box are swapped",
+        "les coins de la boîte sont inversés",
+    ),
+    (
+        "position is not on Earth",
+        "la position n’est pas sur Terre",
+    ),
+    ("not a position", "pas une position"),
+    ("not a filter", "pas un filtre"),
+    (
+        "a filter needs two colons",
+        "un filtre a besoin de deux deux-points",
+    ),
+    (
+        "no attribute before the colon",
+        "aucun attribut avant le deux-points",
+    ),
+    ("unknown operator", "opérateur inconnu"),
+    (
+        "filter is nested too deeply",
+        "le filtre est imbriqué trop profondément",
+    ),
+    ("not a name filter", "pas un filtre de nom"),
+    (
+        "names have no order to compare",
+        "les noms n’ont pas d’ordre à comparer",
+    ),
+    (
+        "{} has no attribute to search names in",
+        "{} n’a aucun attribut où chercher des noms",
+    ),
+    ("{} has no attribute {}", "{} n’a pas d’attribut {}"),
+    (
+        "{} does not apply to type {}",
+        "{} ne s’applique pas au type {}",
+    ),
+    ("{} with {} values", "{} avec {} valeurs"),
+    ("{} without a value", "{} sans valeur"),
+    ("not a value of type {}", "pas une valeur du type {}"),
+    ("not a date", "pas une date"),
+    ("not an instant", "pas un instant"),
+    ("not a UUID", "pas un UUID"),
+    (
+        "text holds a NUL character",
+        "le texte contient un caractère NUL",
+    ),
+    (
+        "text of {} characters is too long",
+        "un texte de {} caractères est trop long",
+    ),
+    ("unknown attribute set", "jeu d’attributs inconnu"),
+    (
+        "{} holds no features of that type",
+        "{} ne contient aucun élément de ce type",
+    ),
+    (
+        "the feature type {} is not known",
+        "le type d’élément {} n’est pas connu",
+    ),
+    (
+        "{} has no feature with this id",
+        "{} n’a pas d’élément portant cet identifiant",
+    ),
+    ("unknown language", "langue inconnue"),
+];
+
+/// What would have been accepted.
+const EXPECTATIONS: [(&str, &str); 16] = [
+    (
+        "xmin,ymin,xmax,ymax in degrees, longitude first",
+        "xmin,ymin,xmax,ymax en degrés, la longitude d’abord",
+    ),
+    (
+        "west before east and south before north",
+        "l’ouest avant l’est et le sud avant le nord",
+    ),
+    (
+        "longitude -180 to 180 and latitude -90 to 90, longitude first",
+        "longitude de -180 à 180 et latitude de -90 à 90, la longitude d’abord",
+    ),
+    ("lon,lat in degrees", "lon,lat en degrés"),
+    (
+        "<attribute>:<operator>:<value>[,<value>…], for example {}",
+        "<attribut>:<opérateur>:<valeur>[,<valeur>…], par exemple {}",
+    ),
+    (
+        "<operator>:<value>[,<value>…], for example {}",
+        "<opérateur>:<valeur>[,<valeur>…], par exemple {}",
+    ),
+    ("{} or notnull", "{} ou notnull"),
+    ("no value", "aucune valeur"),
+    ("one value or more", "une valeur ou plus"),
+    ("one value", "une valeur"),
+    ("a value of type {}", "une valeur du type {}"),
+    ("true or false", "true ou false"),
+    ("a whole number", "un nombre entier"),
+    ("a finite number", "un nombre fini"),
+    ("a number", "un nombre"),
+    (
+        "8-4-4-4-12 hexadecimal digits",
+        "8-4-4-4-12 chiffres hexadécimaux",
+    ),
+];
+
+const MORE_EXPECTATIONS: [(&str, &str); 4] = [
+    ("RFC 3339, for example {}", "RFC 3339, par exemple {}"),
+    ("at most {} characters", "au plus {} caractères"),
+    ("at most {} levels", "au plus {} niveaux"),
+    ("en or fr", "en ou fr"),
+];
+
+const HINTS: [(&str, &str); 5] = [
+    ("did you mean {}?", "vouliez-vous dire {}?"),
+    ("known types: {}", "types connus : {}"),
+    (
+        "use isnull or notnull to test for missing values",
+        "employez isnull ou notnull pour les valeurs manquantes",
+    ),
+    (
+        "use in, notin, eq, neq or like",
+        "employez in, notin, eq, neq ou like",
+    ),
+    (
+        "use filter=<attribute>:like:<text> instead",
+        "employez plutôt filter=<attribut>:like:<texte>",
+    ),
+];
+
+/// The error's sentence; a general one where it is not known.
+pub(crate) fn message(e: &Error) -> String {
+    translate(&SENTENCES, e.message())
+        .unwrap_or_else(|| "une valeur de la requête ne peut pas être acceptée".to_owned())
+}
+
+/// What would have been accepted; lists of names stay as they are.
+pub(crate) fn expectation(text: &str) -> String {
+    translate(&EXPECTATIONS, text)
+        .or_else(|| translate(&MORE_EXPECTATIONS, text))
+        .unwrap_or_else(|| text.to_owned())
+}
+
+/// The next step.
+pub(crate) fn hint(text: &str) -> String {
+    translate(&HINTS, text).unwrap_or_else(|| text.to_owned())
+}
+
+fn translate(table: &[(&str, &str)], text: &str) -> Option<String> {
+    table.iter().find_map(|(en, fr)| {
+        let found = captures(en, text)?;
+        let mut parts = fr.split("{}");
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for (part, value) in parts.zip(found) {
+            out.push_str(value);
+            out.push_str(part);
+        }
+        Some(out)
+    })
+}
+
+/// What stands for each `{}` of the pattern, if the text has its form.
+fn captures<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let mut parts = pattern.split("{}");
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    let mut out = vec![];
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        let end = if parts.peek().is_none() {
+            rest.len()
+                .checked_sub(part.len())
+                .filter(|end| rest.get(*end..) == Some(part))?
+        } else {
+            rest.find(part)?
+        };
+        out.push(&rest[..end]);
+        rest = &rest[end + part.len()..];
+    }
+    rest.is_empty().then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_keep_what_varies() {
+        let tr = |t: &str| translate(&SENTENCES, t);
+        assert_eq!(
+            tr("dams has no attribute \"heigth\"").as_deref(),
+            Some("dams n’a pas d’attribut \"heigth\"")
+        );
+        assert_eq!(
+            tr("lt does not apply to type text").as_deref(),
+            Some("lt ne s’applique pas au type text")
+        );
+        assert_eq!(tr("not a date").as_deref(), Some("pas une date"));
+        assert_eq!(tr("not a date at all"), None);
+        assert_eq!(expectation("in, eq or notnull"), "in, eq ou notnull");
+    }
+
+    #[test]
+    fn every_translation_has_the_places_of_its_sentence() {
+        for (en, fr) in SENTENCES
+            .iter()
+            .chain(&EXPECTATIONS)
+            .chain(&MORE_EXPECTATIONS)
+            .chain(&HINTS)
+        {
+            assert_eq!(en.matches("{}").count(), fr.matches("{}").count(), "{en}");
+        }
+    }
+}

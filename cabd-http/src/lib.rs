@@ -1,0 +1,26 @@
+//! The HTTP API over any store: lists, features, types and data sources as the clients of the original know them.
+//!
+//! [`router`] makes the endpoints over an `Arc<dyn Store>`; [`Service::serve`] answers on a port until it is told to end.
+//! [`Settings`] is all that can be set. Answers stream: memory is flat, and a client that goes ends its query.
+//! `docs/http.md` describes the endpoints; `openapi.json` below the prefix is the same for programs.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod answer;
+mod app;
+mod french;
+mod layers;
+mod lists;
+mod metrics;
+mod openapi;
+mod problem;
+mod ranges;
+mod request;
+mod routes;
+mod server;
+mod settings;
+mod stream;
+mod urls;
+
+pub use server::{Service, router};
+pub use settings::{ENVIRONMENT, LogForm, LogLevel, Settings};

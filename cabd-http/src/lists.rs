@@ -1,0 +1,100 @@
+//! The parameters of lists, read into a question.
+
+use cabd_core::catalog::{Catalog, FeatureType};
+use cabd_core::query::{FeatureQuery, Selection, parse_filter, parse_name_filter};
+
+use crate::problem::Problem;
+use crate::request::Asked;
+
+/// A list that is asked for.
+#[derive(Debug)]
+pub(crate) struct List {
+    /// The question, still without a limit.
+    pub(crate) query: FeatureQuery,
+    /// The attributes of the chosen set; empty where all are chosen.
+    pub(crate) shown: Vec<String>,
+    /// `max-results`.
+    pub(crate) most: Option<u64>,
+}
+
+/// Reads the parameters of a list of `ft`; `types` only where `with_types`.
+pub(crate) fn read(
+    asked: &Asked,
+    catalog: &Catalog,
+    ft: &FeatureType,
+    with_types: bool,
+) -> Result<List, Box<Problem>> {
+    let refuse = |e: cabd_core::Error| Box::new(Problem::of(&e));
+    let mut query = FeatureQuery::of(ft.id());
+    query.lang = asked.lang;
+    // Larger batches would make a slow client's answer hold more; smaller ones repeat the labels' work.
+    query.batch_rows = 1024;
+    query.near = asked
+        .query
+        .one("point")?
+        .map(str::parse)
+        .transpose()
+        .map_err(refuse)?;
+    query.bbox = asked
+        .query
+        .one("bbox")?
+        .map(str::parse)
+        .transpose()
+        .map_err(refuse)?;
+    let most = most(asked)?;
+    if query.near.is_some() {
+        // The point wins over the box.
+        query.bbox = None;
+        if most.is_none() {
+            return Err(Box::new(
+                Problem::parameter(
+                    "max-results",
+                    "",
+                    "needed beside point",
+                    "nécessaire avec point",
+                )
+                .expected("a whole number, 0 or more", "un nombre entier, 0 ou plus"),
+            ));
+        }
+    }
+    if with_types {
+        let names = asked.query.all("types").flat_map(|t| t.split(','));
+        query.types = names.map(|t| t.trim().to_owned()).collect();
+    }
+    let filters = asked.query.all("filter").map(parse_filter);
+    let filters = filters
+        .collect::<cabd_core::Result<Vec<_>>>()
+        .map_err(refuse)?;
+    query.filter = filters.into_iter().reduce(|all, next| all.and(next));
+    let names = asked.query.all("namefilter").map(parse_name_filter);
+    query.names = names.collect::<cabd_core::Result<_>>().map_err(refuse)?;
+    let mut shown = vec![];
+    if let Some(set) = asked.query.one("attributes")? {
+        let set = catalog.set_name(set).map_err(refuse)?;
+        query.select = Selection::Set(set.to_owned());
+        shown = ft.set(set).iter().map(|a| a.id.clone()).collect();
+    }
+    Ok(List { query, shown, most })
+}
+
+fn most(asked: &Asked) -> Result<Option<u64>, Box<Problem>> {
+    let Some(text) = asked.query.one("max-results")? else {
+        return Ok(None);
+    };
+    let read = text
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .filter(|n| i64::try_from(*n).is_ok());
+    read.map(Some).ok_or_else(|| {
+        Box::new(
+            Problem::parameter(
+                "max-results",
+                text,
+                "not a number of features",
+                "pas un nombre d’éléments",
+            )
+            .expected("a whole number, 0 or more", "un nombre entier, 0 ou plus"),
+        )
+    })
+}

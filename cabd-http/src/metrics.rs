@@ -1,0 +1,185 @@
+//! Counts for the operator, as Prometheus reads them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The media type of the text.
+pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Upper bounds of the times that are told apart, in seconds.
+const BOUNDS: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+];
+
+/// Requests by route, method and status; times and bytes by route.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    requests: Mutex<BTreeMap<(String, &'static str, u16), u64>>,
+    times: Mutex<BTreeMap<String, Times>>,
+    in_flight: AtomicI64,
+    broken: AtomicU64,
+    bytes: AtomicU64,
+}
+
+#[derive(Default, Clone)]
+struct Times {
+    buckets: [u64; BOUNDS.len()],
+    count: u64,
+    seconds: f64,
+}
+
+/// A method of the table, so that a made-up one makes no new line.
+pub(crate) fn method(name: &str) -> &'static str {
+    match name {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        _ => "OTHER",
+    }
+}
+
+impl Metrics {
+    pub(crate) fn begin(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The answer is at its end, whole or not.
+    pub(crate) fn end(
+        &self,
+        route: &str,
+        method: &'static str,
+        status: u16,
+        took: Duration,
+        bytes: u64,
+        whole: bool,
+    ) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if !whole {
+            self.broken.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        *requests
+            .entry((route.to_owned(), method, status))
+            .or_default() += 1;
+        drop(requests);
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = times.entry(route.to_owned()).or_default();
+        let seconds = took.as_secs_f64();
+        for (bucket, bound) in of.buckets.iter_mut().zip(BOUNDS) {
+            *bucket += u64::from(seconds <= bound);
+        }
+        of.count += 1;
+        of.seconds += seconds;
+    }
+
+    /// The text, with the newest commit where the store tells it.
+    pub(crate) fn text(&self, head: Option<i64>) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let mut line = |text: std::fmt::Arguments<'_>| {
+            let _ = writeln!(out, "{text}");
+        };
+        line(format_args!(
+            "# HELP cabd_http_requests_total Answers by route, method and status."
+        ));
+        line(format_args!("# TYPE cabd_http_requests_total counter"));
+        let requests = self
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for ((route, method, status), n) in requests {
+            line(format_args!(
+                "cabd_http_requests_total{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}} {n}"
+            ));
+        }
+        line(format_args!(
+            "# HELP cabd_http_answer_seconds Time to the last byte of an answer."
+        ));
+        line(format_args!("# TYPE cabd_http_answer_seconds histogram"));
+        let times = self
+            .times
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for (route, t) in times {
+            for (n, bound) in t.buckets.iter().zip(BOUNDS) {
+                line(format_args!(
+                    "cabd_http_answer_seconds_bucket{{route=\"{route}\",le=\"{bound}\"}} {n}"
+                ));
+            }
+            line(format_args!(
+                "cabd_http_answer_seconds_bucket{{route=\"{route}\",le=\"+Inf\"}} {}",
+                t.count
+            ));
+            line(format_args!(
+                "cabd_http_answer_seconds_sum{{route=\"{route}\"}} {}",
+                t.seconds
+            ));
+            line(format_args!(
+                "cabd_http_answer_seconds_count{{route=\"{route}\"}} {}",
+                t.count
+            ));
+        }
+        let numbers = [
+            (
+                "cabd_http_in_flight",
+                "gauge",
+                "Answers in progress.",
+                self.in_flight.load(Ordering::Relaxed),
+            ),
+            (
+                "cabd_http_broken_total",
+                "counter",
+                "Answers that did not reach their end.",
+                self.broken.load(Ordering::Relaxed) as i64,
+            ),
+            (
+                "cabd_http_body_bytes_total",
+                "counter",
+                "Bytes of bodies as sent.",
+                self.bytes.load(Ordering::Relaxed) as i64,
+            ),
+        ];
+        let head = head.map(|n| {
+            (
+                "cabd_store_commit",
+                "gauge",
+                "The newest commit of the inventory.",
+                n,
+            )
+        });
+        for (name, kind, help, n) in numbers.into_iter().chain(head) {
+            line(format_args!("# HELP {name} {help}"));
+            line(format_args!("# TYPE {name} {kind}"));
+            line(format_args!("{name} {n}"));
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_counted_in_its_buckets() {
+        let m = Metrics::default();
+        m.begin();
+        m.end("/a", "GET", 200, Duration::from_millis(30), 10, true);
+        let text = m.text(Some(7));
+        assert!(
+            text.contains("cabd_http_requests_total{route=\"/a\",method=\"GET\",status=\"200\"} 1")
+        );
+        assert!(text.contains("cabd_http_answer_seconds_bucket{route=\"/a\",le=\"0.025\"} 0"));
+        assert!(text.contains("cabd_http_answer_seconds_bucket{route=\"/a\",le=\"0.05\"} 1"));
+        assert!(text.contains("cabd_http_in_flight 0"));
+        assert!(text.contains("cabd_store_commit 7"));
+    }
+}

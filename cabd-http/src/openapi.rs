@@ -1,0 +1,364 @@
+//! The description of the API for programs: OpenAPI 3.1.
+
+use serde_json::{Map, Value, json};
+
+use crate::problem;
+use crate::request::Form;
+use crate::routes::{features, sources};
+
+/// The parameters of the API, by name.
+fn parameter(name: &str) -> Value {
+    let query = |description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema});
+    let many = |description: &str, item: Value| {
+        let schema = json!({"type": "array", "items": item});
+        json!({"name": name, "in": "query", "description": description, "schema": schema, "style": "form", "explode": true})
+    };
+    let list = |description: &str, item: Value, more: Value| {
+        let mut schema = json!({"type": "array", "items": item});
+        if let (Some(schema), Some(more)) = (schema.as_object_mut(), more.as_object()) {
+            schema.extend(more.clone());
+        }
+        json!({"name": name, "in": "query", "description": description, "schema": schema, "style": "form", "explode": false})
+    };
+    match name {
+        "bbox" => list(
+            "Only features that meet the box: xmin,ymin,xmax,ymax in degrees, longitude first. Ignored beside point.",
+            json!({"type": "number"}),
+            json!({"minItems": 4, "maxItems": 4}),
+        ),
+        "point" => list(
+            "Nearest to lon,lat first; needs max-results. It wins over bbox.",
+            json!({"type": "number"}),
+            json!({"minItems": 2, "maxItems": 2}),
+        ),
+        "max-results" => query(
+            "At most so many features. 0 gives an empty collection and the total in Content-Range.",
+            json!({"type": "integer", "minimum": 0}),
+        ),
+        "types" => list(
+            "Only these feature types.",
+            json!({"type": "string"}),
+            json!({}),
+        ),
+        "filter" => many(
+            "attribute:operator:value[,value]; several must all pass. Operators: in, notin, eq, neq, lt, lte, gt, gte, like, isnull, notnull.",
+            json!({"type": "string"}),
+        ),
+        "namefilter" => many(
+            "operator:value[,value] on the names of a feature, accents and case ignored; of several one must pass. Operators: in, notin, eq, neq, like, isnull, notnull.",
+            json!({"type": "string"}),
+        ),
+        "attributes" => query(
+            "The attributes of a set: all, simple (or limited), mobile, vectortile, and others of the inventory. All attributes without it.",
+            json!({"type": "string"}),
+        ),
+        "fields" => query(
+            "all: with date and version of each source.",
+            json!({"type": "string", "enum": ["all"]}),
+        ),
+        "lang" => query(
+            "Language of labels and errors; goes before Accept-Language.",
+            json!({"type": "string", "enum": ["en", "fr"]}),
+        ),
+        "type" => {
+            json!({"name": name, "in": "path", "required": true, "description": "A feature type, any case.",
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}})
+        }
+        "uuid" => {
+            json!({"name": name, "in": "path", "required": true, "description": "The identifier (cabd_id) of a feature.",
+            "schema": {"type": "string", "format": "uuid"}})
+        }
+        _ => json!({"name": name, "in": "query", "schema": {"type": "string"}}),
+    }
+}
+
+fn format(forms: &[Form]) -> Value {
+    let names: Vec<&str> = forms.iter().map(|f| f.name()).collect();
+    json!({"name": "format", "in": "query", "description": "The form of the answer; goes before Accept.",
+        "schema": {"type": "string", "enum": names}})
+}
+
+/// What a path answers with.
+struct Operation<'a> {
+    id: &'a str,
+    summary: &'a str,
+    parameters: &'a [&'a str],
+    forms: &'a [Form],
+    schema: &'a str,
+    list: bool,
+    statuses: &'a [u16],
+}
+
+const LIST: [&str; 6] = [
+    "bbox",
+    "point",
+    "max-results",
+    "filter",
+    "namefilter",
+    "attributes",
+];
+
+fn operation(o: &Operation<'_>) -> Value {
+    let mut parameters: Vec<Value> = o.parameters.iter().map(|n| parameter(n)).collect();
+    if !o.forms.is_empty() {
+        parameters.push(parameter("lang"));
+        parameters.push(format(o.forms));
+    }
+    let header =
+        |description: &str| json!({"description": description, "schema": {"type": "string"}});
+    let mut headers = Map::new();
+    headers.insert(
+        "ETag".to_owned(),
+        header("Tag of the answer, for If-None-Match."),
+    );
+    headers.insert("Content-Language".to_owned(), header("en or fr."));
+    if o.list {
+        headers.insert(
+            "Content-Range".to_owned(),
+            header("features 0-<returned>/<all that match>"),
+        );
+    }
+    let mut content = Map::new();
+    for form in o.forms {
+        let (media, schema) = match form {
+            Form::Csv => ("text/csv", json!({"type": "string"})),
+            _ => (
+                form.media_type(),
+                json!({"$ref": format!("#/components/schemas/{}", o.schema)}),
+            ),
+        };
+        content.insert(media.to_owned(), json!({"schema": schema}));
+    }
+    let mut responses = Map::new();
+    responses.insert(
+        "200".to_owned(),
+        json!({"description": "OK", "headers": headers, "content": content}),
+    );
+    responses.insert(
+        "304".to_owned(),
+        json!({"description": "The client has this answer already."}),
+    );
+    for status in o.statuses {
+        let name = format!("#/components/responses/{status}");
+        responses.insert(status.to_string(), json!({"$ref": name}));
+    }
+    json!({"get": {"operationId": o.id, "summary": o.summary, "parameters": parameters, "responses": responses}})
+}
+
+/// The description, for a service at `root`.
+pub(crate) fn document(root: &str, most: u64) -> Value {
+    let with = |first: &[&'static str]| [first, &LIST].concat();
+    let (every, of_type) = (with(&["types"]), with(&["type"]));
+    let json_only = [Form::Json];
+    let paths = [
+        (
+            "/features",
+            Operation {
+                id: "listFeatures",
+                summary: "Features of every type, with the attributes they share",
+                parameters: &every,
+                forms: &features::FORMS,
+                schema: "FeatureCollection",
+                list: true,
+                statuses: &[400, 403, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/{type}",
+            Operation {
+                id: "listFeaturesOfType",
+                summary: "Features of one type. With a feature's identifier in the place of the type: that feature",
+                parameters: &of_type,
+                forms: &features::FORMS,
+                schema: "FeatureCollectionOrFeature",
+                list: true,
+                statuses: &[400, 403, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/{type}/{uuid}",
+            Operation {
+                id: "getFeatureOfType",
+                summary: "One feature",
+                parameters: &["type", "uuid"],
+                forms: &features::FORMS,
+                schema: "Feature",
+                list: false,
+                statuses: &[400, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/types",
+            Operation {
+                id: "listTypes",
+                summary: "The feature types",
+                parameters: &[],
+                forms: &json_only,
+                schema: "TypeList",
+                list: false,
+                statuses: &[400, 406, 503],
+            },
+        ),
+        (
+            "/features/types/{type}",
+            Operation {
+                id: "describeType",
+                summary: "What the attributes of a type are, and their values",
+                parameters: &["type"],
+                forms: &json_only,
+                schema: "TypeDescription",
+                list: false,
+                statuses: &[400, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/datasources/{uuid}",
+            Operation {
+                id: "getDataSources",
+                summary: "Where a feature and each of its values come from",
+                parameters: &["uuid", "fields"],
+                forms: &sources::FORMS,
+                schema: "DataSources",
+                list: false,
+                statuses: &[400, 404, 406, 503],
+            },
+        ),
+        (
+            "/openapi.json",
+            Operation {
+                id: "getDescription",
+                summary: "This description",
+                parameters: &[],
+                forms: &json_only,
+                schema: "Description",
+                list: false,
+                statuses: &[400, 406, 503],
+            },
+        ),
+    ];
+    let paths: Map<String, Value> = paths
+        .iter()
+        .map(|(path, o)| ((*path).to_owned(), operation(o)))
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "cabd",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": format!("Features of a spatial inventory. Coordinates are longitude and latitude (EPSG:4617). An answer has at most {most} features."),
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
+        },
+        "servers": [{"url": root}],
+        "paths": paths,
+        "components": {"schemas": schemas(), "responses": responses()}
+    })
+}
+
+fn responses() -> Value {
+    let problems = [
+        (
+            400,
+            "A value of the request cannot be accepted; `errors` points at it.",
+        ),
+        (
+            403,
+            "The answer would have more features than are given at once.",
+        ),
+        (404, "There is no such type or feature."),
+        (406, "The answer is not offered in that form."),
+        (
+            503,
+            "The service is busy, the answer took too long, or the inventory cannot be read; try again later.",
+        ),
+    ];
+    let one = |description: &str| {
+        json!({"description": description,
+            "content": {problem::MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}})
+    };
+    problems
+        .iter()
+        .map(|(status, text)| (status.to_string(), one(text)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn schemas() -> Value {
+    let text = json!({"type": "string"});
+    let text_or_null = json!({"type": ["string", "null"]});
+    json!({
+        "Problem": {
+            "type": "object",
+            "description": "RFC 9457, with the keys timestamp, message, statusCode and statusMessage of earlier services.",
+            "required": ["type", "title", "status", "detail", "instance", "timestamp", "message", "statusCode", "statusMessage"],
+            "properties": {
+                "type": text, "title": text, "status": {"type": "integer"}, "detail": text, "instance": text,
+                "request_id": text, "hint": text, "timestamp": text, "message": text,
+                "statusCode": {"type": "integer"}, "statusMessage": text,
+                "errors": {"type": "array", "items": {"type": "object", "required": ["in", "parameter", "pointer", "detail"], "properties": {
+                    "in": {"enum": ["query", "path"]}, "parameter": text, "pointer": text, "detail": text,
+                    "attribute": text, "value": text, "expected": text, "hint": text}}}
+            }
+        },
+        "Feature": {
+            "type": "object",
+            "required": ["type", "geometry", "properties"],
+            "properties": {
+                "type": {"const": "Feature"},
+                "geometry": {"type": ["object", "null"], "properties": {"type": text}},
+                "properties": {"type": "object", "required": ["cabd_id"], "properties": {"cabd_id": {"type": "string", "format": "uuid"}}}
+            }
+        },
+        "FeatureCollection": {
+            "type": "object",
+            "required": ["type", "metadata", "features"],
+            "properties": {
+                "type": {"const": "FeatureCollection"},
+                "metadata": {"type": "object", "required": ["download_datetime", "data_srid"], "properties": {
+                    "download_datetime": {"type": "string", "format": "date-time"}, "data_licence": text,
+                    "data_version": {"type": "object", "additionalProperties": text}, "data_srid": {"type": "integer"}}},
+                "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}}
+            }
+        },
+        "FeatureCollectionOrFeature": {"oneOf": [
+            {"$ref": "#/components/schemas/FeatureCollection"}, {"$ref": "#/components/schemas/Feature"}]},
+        "TypeList": {"type": "array", "items": {
+            "type": "object",
+            "required": ["type", "name", "metadata", "features", "data_version"],
+            "properties": {"type": text, "name": text, "metadata": text, "features": text, "data_version": text_or_null}
+        }},
+        "TypeDescription": {
+            "type": "object",
+            "required": ["type", "attributes", "views"],
+            "properties": {
+                "type": text,
+                "attributes": {"type": "array", "items": {
+                    "type": "object",
+                    "required": ["id", "name", "description", "type"],
+                    "properties": {
+                        "id": text, "name": text, "description": text_or_null, "type": text,
+                        "min_value": {"type": ["number", "string", "null"]},
+                        "max_value": {"type": ["number", "string", "null"]},
+                        "values": {"type": "array", "items": {"type": "object", "required": ["value", "name"], "properties": {
+                            "value": {"type": ["integer", "string"]}, "name": text, "description": text,
+                            "bbox": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}}}}
+                    }
+                }},
+                "views": {"type": "object", "additionalProperties": {
+                    "type": "object", "required": ["attribute_order"],
+                    "properties": {"attribute_order": {"type": "array", "items": text}}}}
+            }
+        },
+        "DataSources": {
+            "type": "object",
+            "required": ["cabd_id", "feature_name", "data_sources", "attribute_data_sources"],
+            "properties": {
+                "cabd_id": {"type": "string", "format": "uuid"}, "feature_name": text_or_null,
+                "data_sources": {"type": "array", "items": {"type": "object", "required": ["name", "type"], "properties": {
+                    "name": text, "type": text, "datasource_feature_id": text,
+                    "version_date": text_or_null, "version_number": text_or_null}}},
+                "attribute_data_sources": {"type": "object", "additionalProperties": text}
+            }
+        },
+        "Description": {"type": "object", "required": ["openapi", "info", "paths"]}
+    })
+}

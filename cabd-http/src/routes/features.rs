@@ -1,0 +1,275 @@
+//! `/features`: lists, and one feature.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use cabd_core::catalog::{Catalog, FeatureType};
+use cabd_core::format::{Format, Metadata, WriteOptions};
+use cabd_core::query::Selection;
+use cabd_core::time::Timestamp;
+use cabd_core::{FeatureQuery, FeatureStoreExt, Uuid, Value, id};
+
+use super::Answer;
+use crate::answer::Head;
+use crate::app::{App, counted, is_committed};
+use crate::lists::{self, List};
+use crate::problem::Problem;
+use crate::request::{Asked, Form};
+use crate::stream;
+use crate::urls::{Urls, type_attribute};
+
+/// The forms of lists and features, the default first.
+pub(crate) const FORMS: [Form; 3] = [Form::Json, Form::GeoJson, Form::Csv];
+/// How often a question is asked again because somebody wrote between counting and reading.
+const ATTEMPTS: usize = 4;
+
+/// `/features`
+pub(super) async fn every(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
+    let catalog = app.store.catalog().await?;
+    let name = &app.settings.all_features_type;
+    let ft = catalog.feature_type(name).map_err(|_| without_all(name))?;
+    list(&app, &asked, &catalog, ft, true).await
+}
+
+fn without_all(name: &str) -> Box<Problem> {
+    Box::new(
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("the inventory has no type {name:?} that holds the features of every type"),
+            format!(
+                "l’inventaire n’a pas de type « {name} » qui réunit les éléments de tous les types"
+            ),
+        )
+        .hint(
+            "ask for one type: /features/{type}",
+            "demandez un seul type : /features/{type}",
+        ),
+    )
+}
+
+/// `/features/{type}` and `/features/{uuid}`
+pub(super) async fn type_or_feature(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answer {
+    let name = path.first().map(String::as_str).unwrap_or_default();
+    let catalog = app.store.catalog().await?;
+    if let Ok(id) = id::parse("uuid", name) {
+        let ft = find_type(&app, &catalog, id).await?;
+        return one(&app, &asked, &catalog, &ft, id).await;
+    }
+    let ft = catalog.feature_type(name)?;
+    let is_all = ft.id() == app.settings.all_features_type;
+    list(&app, &asked, &catalog, ft, is_all).await
+}
+
+/// `/features/{type}/{uuid}`
+pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answer {
+    let [name, text] = path.as_slice() else {
+        return Err(missing(""));
+    };
+    let catalog = app.store.catalog().await?;
+    let ft = catalog.feature_type(name)?;
+    let id = id::parse("uuid", text).map_err(|_| missing(text))?;
+    one(&app, &asked, &catalog, ft, id).await
+}
+
+pub(super) fn missing(id: &str) -> Box<Problem> {
+    let (en, fr) = (
+        "no feature has this identifier",
+        "aucun élément n’a cet identifiant",
+    );
+    Box::new(Problem::missing("uuid", id, en, fr))
+}
+
+/// The base type of a feature that the super type of all shows.
+pub(super) async fn find_type(
+    app: &App,
+    catalog: &Catalog,
+    id: Uuid,
+) -> Result<Arc<FeatureType>, Box<Problem>> {
+    let name = &app.settings.all_features_type;
+    let all = catalog.feature_type(name).map_err(|_| without_all(name))?;
+    let mut query = FeatureQuery::of(all.id());
+    query.ids = Some(vec![id]);
+    query.geometry = false;
+    let candidates: Vec<Arc<FeatureType>> = match type_attribute(all) {
+        Some(attribute) if all.is_super() => {
+            query.select = Selection::Attributes(vec![attribute.id.clone()]);
+            let batches = app.store.collect(&query).await?;
+            let row = batches.iter().find(|b| b.rows() > 0);
+            match row.map(|b| b.value(0, &attribute.id)) {
+                Some(Value::Text(ft)) => return Ok(catalog.feature_type(&ft)?.clone()),
+                _ => return Err(missing(&id.to_string())),
+            }
+        }
+        _ => catalog.base_types(all)?,
+    };
+    query.select = Selection::Attributes(vec![]);
+    for ft in candidates {
+        query.feature_type = ft.id().to_owned();
+        if app.store.count(&query).await? > 0 {
+            return Ok(ft);
+        }
+    }
+    Err(missing(&id.to_string()))
+}
+
+async fn one(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType, id: Uuid) -> Answer {
+    let form = asked.form(&FORMS)?;
+    let head = app.store.head().await?;
+    let committed = is_committed(catalog, ft)?;
+    let tag = committed.then(|| app.tag(head, catalog, asked, form));
+    let mut answer = Head::new(form, tag);
+    let mut query = FeatureQuery::of(ft.id());
+    query.ids = Some(vec![id]);
+    query.lang = asked.lang;
+    let options = WriteOptions {
+        lang: asked.lang,
+        metadata: None,
+        service_root: Some(asked.root.clone()),
+    };
+    // A feature of JSON has no `url`; a table has the columns of the list.
+    let (format, urls) = match form {
+        Form::Csv => (
+            Format::Csv,
+            Some(Urls::new(&asked.root, ft, &mut query.select, &[])),
+        ),
+        _ => (Format::GeoJsonSeq, None),
+    };
+    let features = app.store.features(&query).await?;
+    let (bytes, rows) = stream::whole(features, format, options, urls).await?;
+    if rows == 0 {
+        return Err(missing(&id.to_string()));
+    }
+    if answer.is_known(asked) {
+        return Ok(answer.not_modified(app, asked));
+    }
+    if form == Form::Csv {
+        answer = answer.with("content-disposition", file_name(ft));
+    }
+    Ok(answer.answer(app, asked, Body::from(bytes)))
+}
+
+async fn list(
+    app: &App,
+    asked: &Asked,
+    catalog: &Catalog,
+    ft: &FeatureType,
+    with_types: bool,
+) -> Answer {
+    let form = asked.form(&FORMS)?;
+    let mut list = lists::read(asked, catalog, ft, with_types)?;
+    let urls = Urls::new(&asked.root, ft, &mut list.query.select, &list.shown);
+    let committed = is_committed(catalog, ft)?;
+    let (question, key) = counted(&list.query);
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let head = app.store.head().await?;
+        let tag = committed.then(|| app.tag(head, catalog, asked, form));
+        let known = app.known_count(&key, head).filter(|_| committed);
+        let total = match known {
+            Some(n) => n,
+            None => app.store.count(&question).await?,
+        };
+        let returned = list.most.map_or(total, |most| most.min(total));
+        if returned > app.settings.max_features {
+            return Err(too_many(app.settings.max_features));
+        }
+        let mut answer = Head::new(form, tag);
+        if answer.is_known(asked) {
+            return Ok(answer.not_modified(app, asked));
+        }
+        // Without a limit the rows come in the store's own order, the first at once.
+        let limited = returned < total || list.query.near.is_some();
+        list.query.limit = limited.then_some(returned);
+        let features = app.store.features(&list.query).await?;
+        let unchanged = app.store.head().await? == head;
+        if !unchanged && attempt < ATTEMPTS {
+            continue;
+        }
+        if unchanged && committed && known.is_none() {
+            app.keep_count(key, head, total);
+        }
+        if !unchanged {
+            answer.tag = None;
+        }
+        answer = answer.range(returned, total);
+        if form == Form::Csv {
+            answer = answer.with("content-disposition", file_name(ft));
+        }
+        let options = WriteOptions {
+            lang: asked.lang,
+            metadata: Some(metadata(app, catalog, ft, &list)?),
+            service_root: Some(asked.root.clone()),
+        };
+        let format = match form {
+            Form::Csv => Format::Csv,
+            Form::Json | Form::GeoJson => Format::GeoJson,
+        };
+        let stalled = app.settings.stalled_time();
+        let body = stream::body(features, format, options, urls, stalled).await?;
+        return Ok(answer.answer(app, asked, body));
+    }
+}
+
+fn too_many(most: u64) -> Box<Problem> {
+    Box::new(
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "too-many-features",
+            format!(
+                "the answer would have more than {most} features, the most that are given at once"
+            ),
+            format!("la réponse aurait plus de {most} éléments, le plus qui soit donné à la fois"),
+        )
+        .hint(
+            format!("narrow it with bbox, filter or types, or give max-results of {most} or less"),
+            format!(
+                "restreignez-la par bbox, filter ou types, ou donnez max-results de {most} ou moins"
+            ),
+        ),
+    )
+}
+
+/// The head of a collection: the version of each type's data that it can hold.
+fn metadata(
+    app: &App,
+    catalog: &Catalog,
+    ft: &FeatureType,
+    list: &List,
+) -> cabd_core::Result<Metadata> {
+    let mut bases = vec![];
+    for name in &list.query.types {
+        bases.extend(catalog.base_types(catalog.feature_type(name)?)?);
+    }
+    if bases.is_empty() {
+        bases = catalog.base_types(ft)?;
+    }
+    let versions = bases.into_iter().filter_map(|t| {
+        let version = t.head.data_version.clone()?;
+        Some((t.id().to_owned(), version))
+    });
+    Ok(Metadata {
+        licence: Some(app.settings.licence.clone()).filter(|l| !l.is_empty()),
+        data_version: versions.collect::<BTreeMap<_, _>>(),
+        downloaded: Some(Timestamp::now()),
+        ..Metadata::default()
+    })
+}
+
+/// `cabd-dams.v1.0-20261122-010203.csv`; without a version where types are mixed.
+fn file_name(ft: &FeatureType) -> String {
+    let time = Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    let name = match &ft.head.data_version {
+        Some(version) if !ft.is_super() => {
+            let plain = |c: &char| c.is_ascii_alphanumeric() || ".-_".contains(*c);
+            let version: String = version.chars().filter(plain).collect();
+            format!("cabd-{}.v{version}-{time}.csv", ft.id())
+        }
+        _ if ft.is_super() => format!("cabd-features-{time}.csv"),
+        _ => format!("cabd-{}-{time}.csv", ft.id()),
+    };
+    format!("attachment; filename=\"{name}\"")
+}

@@ -1,0 +1,147 @@
+//! Features on their way to a client: a task reads batches and writes them, some pieces ahead of the client at most.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use cabd_core::format::{Format, WriteOptions};
+use cabd_core::store::FeatureStream;
+use cabd_core::{Error, Result};
+use futures::{StreamExt, stream};
+use tokio::sync::mpsc;
+
+use crate::urls::Urls;
+
+/// Pieces that may wait for a slow client.
+const AHEAD: usize = 2;
+/// A larger piece is divided, so that the first part is on its way while the rest is packed.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Where a writer writes; what it wrote is taken after each batch.
+#[derive(Clone, Default)]
+struct Tray(Arc<Mutex<Vec<u8>>>);
+
+impl Tray {
+    fn take(&self) -> Bytes {
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *bytes).into()
+    }
+}
+
+impl Write for Tray {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+type Sender = mpsc::Sender<Result<Bytes>>;
+
+/// The body of an answer. It is returned when its first bytes are there, so that what fails before can still be told.
+///
+/// When the client goes, or reads nothing for `stalled`, the stream is dropped and with it the query. An error after the
+/// first bytes ends the connection in the middle of the body: the client sees that it is not whole.
+pub(crate) async fn body(
+    answer: FeatureStream,
+    format: Format,
+    options: WriteOptions,
+    urls: Urls,
+    stalled: Duration,
+) -> Result<Body> {
+    let (sender, mut receiver) = mpsc::channel(AHEAD);
+    tokio::spawn(async move {
+        let written = write(answer, format, options, &urls, &sender, stalled).await;
+        if let Err(e) = written {
+            tracing::error!(error = ?e, "an answer broke off");
+            let _ = tokio::time::timeout(stalled, sender.send(Err(e))).await;
+        }
+    });
+    let first = match receiver.recv().await {
+        Some(first) => first?,
+        None => return Err(Error::internal("an answer ended before it began")),
+    };
+    let rest = stream::unfold(receiver, |mut r| async move {
+        r.recv().await.map(|piece| (piece, r))
+    });
+    // Who packs the body asks once more after its end.
+    let all = stream::once(async { Ok(first) }).chain(rest).fuse();
+    Ok(Body::from_stream(all))
+}
+
+/// Writes until the end, or until nobody reads any more.
+async fn write(
+    answer: FeatureStream,
+    format: Format,
+    options: WriteOptions,
+    urls: &Urls,
+    sender: &Sender,
+    stalled: Duration,
+) -> Result<()> {
+    let tray = Tray::default();
+    let mut writer = format.writer(&urls.schema(&answer.schema), tray.clone(), options)?;
+    let mut batches = answer.batches;
+    loop {
+        let batch = tokio::select! {
+            biased;
+            () = sender.closed() => return Ok(()),
+            batch = batches.next() => batch,
+        };
+        let Some(batch) = batch else { break };
+        writer.batch(&urls.add(batch?)?)?;
+        if !send(sender, tray.take(), stalled).await? {
+            return Ok(());
+        }
+    }
+    writer.finish()?;
+    drop(writer);
+    send(sender, tray.take(), stalled).await?;
+    Ok(())
+}
+
+/// Hands a piece over; false when the client has gone.
+async fn send(sender: &Sender, mut piece: Bytes, stalled: Duration) -> Result<bool> {
+    while !piece.is_empty() {
+        let part = piece.split_to(piece.len().min(PIECE_BYTES));
+        match tokio::time::timeout(stalled, sender.send(Ok(part))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(false),
+            Err(_) => return Err(Error::internal("the client stopped reading")),
+        }
+    }
+    Ok(true)
+}
+
+/// A small answer, written whole.
+pub(crate) async fn whole(
+    answer: FeatureStream,
+    format: Format,
+    options: WriteOptions,
+    urls: Option<Urls>,
+) -> Result<(Vec<u8>, u64)> {
+    let mut out = vec![];
+    let schema = match &urls {
+        Some(urls) => urls.schema(&answer.schema),
+        None => answer.schema.clone(),
+    };
+    let mut writer = format.writer(&schema, &mut out, options)?;
+    let mut rows = 0;
+    let mut batches = answer.batches;
+    while let Some(batch) = batches.next().await {
+        let mut batch = batch?;
+        if let Some(urls) = &urls {
+            batch = urls.add(batch)?;
+        }
+        rows += batch.rows() as u64;
+        writer.batch(&batch)?;
+    }
+    writer.finish()?;
+    drop(writer);
+    Ok((out, rows))
+}

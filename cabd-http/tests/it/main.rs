@@ -1,0 +1,10 @@
+//! The API as its clients see it, without a socket: the same cases over every store.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cases;
+mod flow;
+mod limits;
+mod openapi;
+mod refusals;
+mod same;
+mod support;

@@ -1,0 +1,119 @@
+//! The description of the API is that of the router.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::{Here, id};
+
+async fn document(here: &Here) -> Value {
+    here.ok("/openapi.json").await.json()
+}
+
+#[tokio::test]
+async fn every_path_answers_and_its_statuses_are_described() {
+    let here = Here::memory().await;
+    let document = document(&here).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["servers"][0]["url"], "http://example.org/cabd-api");
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let asked = path
+            .replace("{type}", "dams")
+            .replace("{uuid}", &id(1).to_string());
+        let got = here.get(&asked).await;
+        assert_eq!(got.status, 200, "{path}");
+        let media = got.header("content-type").split(';').next().unwrap();
+        let ok = &item["get"]["responses"]["200"];
+        assert!(ok["content"].get(media).is_some(), "{path}: {media}");
+        let unknown = path
+            .replace("{type}", "lakes")
+            .replace("{uuid}", &id(77).to_string());
+        let wrong = [
+            ("lang=xx", true),
+            ("format=xx", true),
+            ("", path.contains('{')),
+        ];
+        for (query, is_wrong) in wrong {
+            let got = here.get(&format!("{unknown}?{query}")).await;
+            assert_eq!(got.status != 200, is_wrong, "{path} {query}");
+            if is_wrong {
+                let status = got.status.as_u16().to_string();
+                assert!(
+                    item["get"]["responses"].get(&status).is_some(),
+                    "{path}: {status}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_parameter_is_read_and_no_other_is_described() {
+    let here = Here::memory().await;
+    let document = document(&here).await;
+    // A value that every parameter refuses.
+    let known: BTreeSet<&str> = [
+        "bbox",
+        "point",
+        "max-results",
+        "types",
+        "filter",
+        "namefilter",
+        "attributes",
+        "fields",
+        "lang",
+        "format",
+    ]
+    .into();
+    let mut seen = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let asked = path
+            .replace("{type}", "dams")
+            .replace("{uuid}", &id(1).to_string());
+        let mut described = BTreeSet::new();
+        for p in item["get"]["parameters"].as_array().unwrap() {
+            let name = p["name"].as_str().unwrap();
+            if p["in"] == "path" {
+                assert!(path.contains(&format!("{{{name}}}")), "{path} {name}");
+                continue;
+            }
+            described.insert(name.to_owned());
+            let got = here.get(&format!("{asked}?{name}=%21")).await;
+            assert!(
+                [400, 406].contains(&got.status.as_u16()),
+                "{path}: {name} is not read"
+            );
+        }
+        for name in known.iter().filter(|n| !described.contains(**n)) {
+            let got = here.get(&format!("{asked}?{name}=%21")).await;
+            assert_eq!(got.status, 200, "{path}: {name} is read but not described");
+        }
+        seen.extend(described);
+    }
+    assert_eq!(seen, known.iter().map(|n| (*n).to_owned()).collect());
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere() {
+    fn walk<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(o) => {
+                if let Some(Value::String(s)) = o.get("$ref") {
+                    found.push(s);
+                }
+                o.values().for_each(|v| walk(v, found));
+            }
+            Value::Array(a) => a.iter().for_each(|v| walk(v, found)),
+            _ => {}
+        }
+    }
+    let here = Here::memory().await;
+    let document = document(&here).await;
+    let mut found = vec![];
+    walk(&document, &mut found);
+    assert!(found.len() > 10);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
