@@ -112,6 +112,13 @@ impl FeatureStore for Slow {
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
         self.inner.apply(head, operations).await
     }
+    async fn derive(
+        &self,
+        head: &ChangeHead,
+        features: cabd::store::DeriveStream,
+    ) -> Result<Applied> {
+        self.inner.derive(head, features).await
+    }
 }
 
 #[async_trait]
@@ -137,6 +144,9 @@ impl Store for Slow {
     }
     async fn doctor(&self) -> Result<Vec<Finding>> {
         self.inner.doctor().await
+    }
+    fn hooks(&self) -> &cabd::store::Hooks {
+        self.inner.hooks()
     }
     async fn close(&self) -> Result<()> {
         self.inner.close().await
