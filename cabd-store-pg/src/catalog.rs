@@ -48,7 +48,7 @@ impl PgStore {
     /// keys, all triggers, all views. Values and metadata stay as they are.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`](cabd_core::ErrorKind::Conflict) where stored rows contradict a foreign key that is missing.
+    /// [`ErrorKind::Conflict`] where stored rows contradict a foreign key that is missing.
     pub async fn regenerate(&self) -> Result<()> {
         let mut session = self.pool.session().await?;
         session.begin("").await?;

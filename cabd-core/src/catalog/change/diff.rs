@@ -35,7 +35,7 @@ impl Catalog {
     /// What a change does: the steps in their order, and the catalogue afterwards. `history` holds the earlier changes.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for the first problem that [`check`](super::check) finds in the result, and
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for the first problem that [`check`](crate::catalog::check) finds in the result, and
     /// for a name in [`Told`] that nothing has; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for what is never changed.
     /// That a step needs to be allowed by name is no error here: see [`Evolution::permitted`].
     ///

@@ -44,7 +44,7 @@ pub trait WriteTransaction: Send {
     /// Which of these keys exist, in the order of the keys.
     async fn existing(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<bool>>;
 
-    /// Adds rows. [`ErrorKind::Conflict`] when a key exists.
+    /// Adds rows. [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when a key exists.
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()>;
 
     /// Changes rows that exist.
@@ -52,7 +52,7 @@ pub trait WriteTransaction: Send {
 
     /// Removes rows that exist.
     ///
-    /// [`ErrorKind::Conflict`] when another row still names one: a data source, or a code of a list that is not open
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when another row still names one: a data source, or a code of a list that is not open
     /// ([`Catalog::columns_naming`]).
     async fn delete(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<()>;
 
