@@ -95,8 +95,61 @@ pub(crate) async fn plan(
             }
         }
     }
+    describe(old, &mut evolution)?;
     evolution.settle();
     Ok(evolution)
+}
+
+/// Shows the rows of metadata and codes that a change writes with the steps that they belong to.
+fn describe(old: &Catalog, evolution: &mut Evolution) -> Result<()> {
+    let new = &evolution.catalog;
+    let mut all: Vec<(String, String)> = vec![];
+    for ft in &evolution.types {
+        let before = old.types().find(|t| t.id() == ft.id());
+        let head = metadata::feature_type(ft);
+        if before.is_none_or(|b| metadata::feature_type(b) != head) {
+            all.push((ft.id().to_owned(), head));
+        }
+        let known = before.map_or(vec![], |b| metadata::attribute_rows(new, b));
+        for row in metadata::attribute_rows(new, ft) {
+            if !known.contains(&row) {
+                all.push((format!("{}.{}", ft.id(), row.0), row.1));
+            }
+        }
+        if known.iter().any(|(id, _)| ft.attribute(id).is_none()) {
+            all.push((ft.id().to_owned(), metadata::no_others(ft)));
+        }
+    }
+    for s in new.sets().iter().filter(|s| !s.registered) {
+        if !old.sets().contains(s) {
+            all.push((s.name.clone(), metadata::set(s)));
+        }
+    }
+    for list in new.lists() {
+        all.push((list.id.clone(), codes(old, new, list)?));
+    }
+    for (list, gone) in &evolution.gone_codes {
+        let t = new.table(&Relation::Codes(list.as_str().into()))?;
+        for code in gone {
+            all.push((list.clone(), alter::remove_code(t, &code.to_value())?));
+        }
+    }
+    for ft in &evolution.gone_types {
+        all.push((ft.id().to_owned(), metadata::forget_type(ft)));
+    }
+    for name in &evolution.gone_sets {
+        all.push((name.clone(), metadata::forget("set", name)));
+    }
+    for name in &evolution.gone_lists {
+        all.push((name.clone(), metadata::forget("list", name)));
+    }
+    for (object, text) in all {
+        if let Some(step) = evolution.plan.step_about(&object) {
+            let statements = text.split(";\n").filter(|s| !s.is_empty());
+            step.sql.extend(statements.map(str::to_owned));
+        }
+    }
+    Ok(())
 }
 
 async fn number(session: &Session, text: &str) -> Result<u64> {
@@ -456,12 +509,7 @@ async fn follow(
     for (list, gone) in &evolution.gone_codes {
         let t = new.table(&Relation::Codes(list.as_str().into()))?;
         for code in gone {
-            script.push_str(&format!(
-                "DELETE FROM {} WHERE {} = {};\n",
-                name_of(t),
-                ident(&t.columns[0].name),
-                sql::written(&code.to_value())?
-            ));
+            script.push_str(&alter::remove_code(t, &code.to_value())?);
         }
     }
     for list in new.lists() {

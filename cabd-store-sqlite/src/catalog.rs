@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cabd_core::catalog::{
-    Attribute, AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Relation, TILE_SET,
-    Table, flat_name, geometry_kind, metadata_attribute, tables_of,
+    Attribute, AttributeSet, Catalog, Code, CodeKey, CodeList, FeatureType, Relation, Table,
+    flat_name, geometry_kind, metadata_attribute,
 };
 use cabd_core::{Error, Lang, Manifest, Result, Text, Value};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use crate::error::db;
 use crate::registered;
 use crate::spatial::{self, Layer, identifier};
-use crate::sql::{ddl, flat, table_name, triggers, views};
+use crate::sql::{ddl, flat, metadata, table_name, triggers, views};
 use crate::types::{from_sql, to_sql};
 
 /// The catalogue's version, one cheap query.
@@ -401,76 +401,15 @@ pub(crate) fn put_type(conn: &Connection, catalog: &Catalog, ft: &FeatureType) -
     let doing = db("write the type's metadata");
     let declared = catalog.declared().types.iter().find(|t| t.id() == ft.id());
     put_body(conn, "type", ft.id(), declared.unwrap_or(ft))?;
+    metadata::insert(conn, &metadata::head(ft))?;
     let (schema, view) = ft.view();
-    let view = format!("{schema}.{view}");
-    let source = |suffix: &str| format!("{}.{}_{suffix}", ft.schema(), ft.id());
-    let tables: Vec<String> = tables_of(ft)
-        .iter()
-        .filter(|t| t.relation.rank() <= 3)
-        .map(Table::qualified)
-        .collect();
-    let json = |all: &[String]| serde_json::to_string(all).unwrap_or_default();
-    conn.execute(
-        "INSERT OR REPLACE INTO cabd_feature_types (type, data_view, name_en, name_fr, attribute_source_table, \
-         default_featurename_field, feature_source_table, data_version, description, data_table, community_data_type, \
-         community_data_photo_fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        params![
-            ft.id(),
-            view,
-            ft.head.name.en,
-            ft.head.name.fr,
-            ft.has_attribute_source().then(|| source("attribute_source")),
-            ft.head.name_attribute,
-            ft.has_feature_source().then(|| source("feature_source")),
-            ft.head.data_version,
-            ft.head.description.en,
-            (!tables.is_empty()).then(|| json(&tables)),
-            ft.head.community.as_ref().filter(|_| !ft.is_super()).map(|_| source("community_staging")),
-            ft.head.community.as_ref().map(|c| json(&c.photos)),
-        ],
-    )
-    .map_err(&doing)?;
     conn.execute(
         "DELETE FROM cabd_feature_type_metadata WHERE view_name = ?",
-        [&view],
+        [format!("{schema}.{view}")],
     )
     .map_err(&doing)?;
-    let orders: Vec<String> = catalog
-        .sets()
-        .iter()
-        .map(|s| identifier(&s.column))
-        .collect();
-    let extra: String = orders.iter().map(|c| format!(", {c}")).collect();
-    let sql = format!(
-        "INSERT INTO cabd_feature_type_metadata (view_name, field_name, name_en, name_fr, description_en, description_fr, \
-         is_link, data_type, include_vector_tile, value_options_reference, is_name_search, shape_field_name{extra}) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?{})",
-        ", ?".repeat(orders.len())
-    );
-    let mut s = conn.prepare(&sql).map_err(&doing)?;
-    for a in &ft.attributes {
-        let mut values = vec![
-            Value::from(view.as_str()),
-            a.id.as_str().into(),
-            a.name.en.as_str().into(),
-            a.name.fr.as_str().into(),
-            a.description.en.as_str().into(),
-            a.description.fr.as_str().into(),
-            a.is_link.into(),
-            a.data_type.to_string().into(),
-            a.in_set(TILE_SET).into(),
-            catalog.value_options(ft, a).into(),
-            a.name_search.into(),
-            a.short.clone().into(),
-        ];
-        values.extend(
-            catalog
-                .sets()
-                .iter()
-                .map(|set| Value::from(a.sets.get(&set.name).copied())),
-        );
-        let values = values.iter().map(to_sql).collect::<Result<Vec<_>>>()?;
-        s.execute(params_from_iter(values)).map_err(&doing)?;
+    for row in metadata::attributes(catalog, ft) {
+        metadata::insert(conn, &row)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Changes of the catalogue: questions to the rows, statements, and what follows from the new catalogue.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use cabd_core::catalog::{
@@ -17,7 +17,7 @@ use crate::catalog::{
 };
 use crate::error::db;
 use crate::spatial::{self, identifier};
-use crate::sql::{alter, ddl, flat, table_name, views};
+use crate::sql::{alter, ddl, flat, metadata, table_name, triggers, views};
 use crate::types::{from_sql, to_sql};
 
 /// The changes of the catalogue, oldest first.
@@ -89,8 +89,70 @@ pub(crate) fn plan(conn: &Connection, old: &Catalog, change: &CatalogChange) -> 
             }
         }
     }
+    describe(old, &mut evolution)?;
     evolution.settle();
     Ok(evolution)
+}
+
+/// Shows the rows of metadata and codes that a change writes with the steps that they belong to.
+fn describe(old: &Catalog, evolution: &mut Evolution) -> Result<()> {
+    let new = &evolution.catalog;
+    let mut all: Vec<(String, String)> = vec![];
+    for ft in &evolution.types {
+        let before = old.types().find(|t| t.id() == ft.id());
+        all.extend(metadata::of_type(new, before.map(|b| &**b), ft)?);
+    }
+    for s in new.sets().iter().filter(|s| !s.registered) {
+        if !old.sets().contains(s) {
+            let text = format!(
+                "INSERT OR REPLACE INTO cabd_attribute_set (name, ft_metadata_col) VALUES ({}, {})",
+                spatial::literal(&s.name),
+                spatial::literal(&s.column)
+            );
+            all.push((s.name.clone(), text));
+        }
+    }
+    for list in new.lists() {
+        let rows = metadata::codes(old, new, list)?.into_iter();
+        all.extend(rows.map(|text| (list.id.clone(), text)));
+    }
+    for (list, gone) in &evolution.gone_codes {
+        let t = new.table(&Relation::Codes(list.as_str().into()))?;
+        for code in gone {
+            let text = format!(
+                "DELETE FROM {} WHERE {} = {}",
+                table_name(t),
+                identifier(&t.columns[0].name),
+                metadata::written(&code.to_value())?
+            );
+            all.push((list.clone(), text));
+        }
+    }
+    let forget = |table: &str, column: &str, value: &str| {
+        format!(
+            "DELETE FROM {table} WHERE {column} = {}",
+            spatial::literal(value)
+        )
+    };
+    for ft in &evolution.gone_types {
+        let (schema, view) = ft.view();
+        let view = format!("{schema}.{view}");
+        for text in [
+            forget("cabd_feature_type_metadata", "view_name", &view),
+            forget("cabd_feature_types", "type", ft.id()),
+        ] {
+            all.push((ft.id().to_owned(), text));
+        }
+    }
+    for name in &evolution.gone_sets {
+        all.push((name.clone(), forget("cabd_attribute_set", "name", name)));
+    }
+    for (object, text) in all {
+        if let Some(step) = evolution.plan.step_about(&object) {
+            step.sql.push(text);
+        }
+    }
+    Ok(())
 }
 
 fn number(conn: &Connection, sql: &str, values: &[Value]) -> Result<u64> {
@@ -246,6 +308,22 @@ fn follow(conn: &Connection, old: &Catalog, evolution: &Evolution) -> Result<()>
         }
         put_triggers(conn, &t)?;
     }
+    let lists: Vec<_> = new.lists().filter(|l| old.list(&l.id) != Some(l)).collect();
+    let tables = lists.iter().map(|l| l.id.as_str());
+    let tables: BTreeSet<&str> = tables
+        .chain(evolution.gone_codes.iter().map(|(list, _)| list.as_str()))
+        .collect();
+    let tables = tables
+        .into_iter()
+        .map(|l| new.table(&Relation::Codes(l.into())))
+        .collect::<Result<Vec<_>>>()?;
+    // What a change of the catalogue writes is no edit, and is not logged.
+    for (name, _) in tables.iter().flat_map(|t| triggers::audit(t)) {
+        run(
+            conn,
+            &format!("DROP TRIGGER IF EXISTS {}", identifier(&name)),
+        )?;
+    }
     for (list, codes) in &evolution.gone_codes {
         let t = new.table(&Relation::Codes(list.as_str().into()))?;
         let sql = format!(
@@ -258,8 +336,11 @@ fn follow(conn: &Connection, old: &Catalog, evolution: &Evolution) -> Result<()>
                 .map_err(db("remove a code"))?;
         }
     }
-    for list in new.lists().filter(|l| old.list(&l.id) != Some(l)) {
+    for list in lists {
         put_codes(conn, new, list)?;
+    }
+    for (name, sql) in tables.iter().flat_map(|t| triggers::audit(t)) {
+        define(conn, &name, &sql)?;
     }
     for name in &evolution.gone_sets {
         conn.execute("DELETE FROM cabd_attribute_set WHERE name = ?", [name])

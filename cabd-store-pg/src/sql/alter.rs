@@ -1,6 +1,8 @@
 //! Changes of tables that hold rows.
 
 use cabd_core::catalog::{Action, Catalog, Kept, Table};
+use cabd_core::error::Result;
+use cabd_core::value::Value;
 
 use super::{ddl, derived_name, ident, literal, name_of, qualified};
 use crate::types::column_type;
@@ -56,6 +58,16 @@ fn set_aside(t: &Table, column: usize, to: &str) -> Vec<String> {
     }
     all.push(rename(t, &c.name, to));
     all
+}
+
+/// Removes a code.
+pub(crate) fn remove_code(t: &Table, code: &Value) -> Result<String> {
+    Ok(format!(
+        "DELETE FROM {} WHERE {} = {};\n",
+        name_of(t),
+        ident(&t.columns[0].name),
+        super::written(code)?
+    ))
 }
 
 fn drop_empty_schema(schema: &str) -> String {

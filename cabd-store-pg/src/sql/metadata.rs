@@ -1,6 +1,6 @@
 //! Rows that describe the catalogue: types, attribute sets, metadata, declarations.
 
-use cabd_core::catalog::{Catalog, CodeList, FeatureType, Table, tables_of};
+use cabd_core::catalog::{AttributeSet, Catalog, CodeList, FeatureType, Table, tables_of};
 use cabd_core::error::{Error, Result};
 
 use super::ddl::staging_name;
@@ -79,9 +79,25 @@ fn upsert(table: &str, key: &[&str], columns: &[(&str, String)]) -> String {
 
 /// A type's rows in `cabd.feature_type_metadata`; rows of attributes that are gone go too.
 pub(crate) fn attributes(catalog: &Catalog, ft: &FeatureType) -> String {
+    let rows = attribute_rows(catalog, ft).into_iter().map(|(_, sql)| sql);
+    rows.chain([no_others(ft)]).collect()
+}
+
+/// Removes the metadata rows of attributes that the type has not.
+pub(crate) fn no_others(ft: &FeatureType) -> String {
+    let (schema, root) = ft.view();
+    format!(
+        "DELETE FROM cabd.feature_type_metadata WHERE view_name = {} AND field_name <> ALL ({});\n",
+        literal(&format!("{schema}.{root}")),
+        texts(ft.attributes.iter().map(|a| a.id.clone()))
+    )
+}
+
+/// The metadata row of each attribute: its identifier and the statement.
+pub(crate) fn attribute_rows(catalog: &Catalog, ft: &FeatureType) -> Vec<(String, String)> {
     let (schema, root) = ft.view();
     let view = format!("{schema}.{root}");
-    let mut out = String::new();
+    let mut out = vec![];
     for a in &ft.attributes {
         let mut columns = vec![
             ("view_name", literal(&view)),
@@ -112,17 +128,10 @@ pub(crate) fn attributes(catalog: &Catalog, ft: &FeatureType) -> String {
                 .map_or("NULL".to_owned(), i32::to_string);
             columns.push((&set.column, place));
         }
-        out.push_str(&upsert(
-            "cabd.feature_type_metadata",
-            &["view_name", "field_name"],
-            &columns,
-        ));
+        let key = ["view_name", "field_name"];
+        let text = upsert("cabd.feature_type_metadata", &key, &columns);
+        out.push((a.id.clone(), text));
     }
-    out.push_str(&format!(
-        "DELETE FROM cabd.feature_type_metadata WHERE view_name = {} AND field_name <> ALL ({});\n",
-        literal(&view),
-        texts(ft.attributes.iter().map(|a| a.id.clone()))
-    ));
     out
 }
 
@@ -132,21 +141,24 @@ pub(crate) fn sets(catalog: &Catalog) -> String {
         .sets()
         .iter()
         .filter(|s| !s.registered)
-        .map(|s| {
-            format!(
-                "ALTER TABLE cabd.feature_type_metadata ADD COLUMN IF NOT EXISTS {} integer;\n{}",
-                ident(&s.column),
-                upsert(
-                    "cabd.attribute_set",
-                    &["name"],
-                    &[
-                        ("name", literal(&s.name)),
-                        ("ft_metadata_col", literal(&s.column))
-                    ]
-                )
-            )
-        })
+        .map(set)
         .collect()
+}
+
+/// One attribute set, and the metadata column that orders it.
+pub(crate) fn set(s: &AttributeSet) -> String {
+    format!(
+        "ALTER TABLE cabd.feature_type_metadata ADD COLUMN IF NOT EXISTS {} integer;\n{}",
+        ident(&s.column),
+        upsert(
+            "cabd.attribute_set",
+            &["name"],
+            &[
+                ("name", literal(&s.name)),
+                ("ft_metadata_col", literal(&s.column))
+            ]
+        )
+    )
 }
 
 /// Removes a declaration.

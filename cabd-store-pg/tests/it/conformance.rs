@@ -71,6 +71,19 @@ async fn in_a_database() -> (Box<dyn Store>, Database) {
 cabd_core::capability_suite!(run, in_a_database);
 
 #[test]
+fn random_catalogues_are_changed_as_in_the_reference_and_undone() {
+    run(async {
+        for seed in 0..2 {
+            for with_rows in [false, true] {
+                let (store, ()) = furnished().await;
+                let reference = MemoryStore::new();
+                random::evolve(&reference, &*store, seed, 12, with_rows).await;
+            }
+        }
+    });
+}
+
+#[test]
 fn random_changes_and_questions_have_the_answers_of_the_reference() {
     run(async {
         for seed in 0..4 {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cabd_core::catalog::{CatalogChange, Manifest};
+use cabd_core::conformance::evolution_of_types::new_types_are_at_once_in_the_other_handle;
 use cabd_core::conformance::world::{
     ask, found, furnish, id, manifest, only, update, weir, weirs, write,
 };
@@ -41,6 +42,16 @@ pub fn comments_to(data_type: &str) -> CatalogChange {
         }
     }
     CatalogChange::of(all).narrow("weirs.comments")
+}
+
+#[tokio::test]
+async fn types_made_by_one_handle_are_at_once_in_another() {
+    let Some(url) = server::with_world().await else {
+        return;
+    };
+    let first = PgStore::connect(&url).await.unwrap();
+    let second = PgStore::connect(&url).await.unwrap();
+    new_types_are_at_once_in_the_other_handle(&first, &second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,6 @@ use cabd_core::catalog::{Action, Catalog, Kept, Table, flat_name};
 
 use super::{ddl, flat, table_name};
 use crate::spatial::identifier;
-use crate::types::declared;
 
 /// The function that converts values while a column changes its type.
 pub(crate) const CONVERT: &str = "cabd_convert";
@@ -39,7 +38,7 @@ fn copied(t: &Table, column: usize, to: &str) -> Vec<String> {
     vec![
         alter(
             &table,
-            &format!("ADD COLUMN {new} {}", declared(&c.data_type)),
+            &format!("ADD COLUMN {new} {}", ddl::column_type(t, column)),
         ),
         format!("UPDATE {} SET {new} = {old}", identifier(&table)),
         alter(&table, &format!("DROP COLUMN {old}")),

@@ -73,7 +73,7 @@ pub(crate) fn has_rowid(t: &Table) -> bool {
 }
 
 /// The declared type of a column; a geometry that is no layer is a plain BLOB.
-fn column_type(t: &Table, column: usize) -> String {
+pub(crate) fn column_type(t: &Table, column: usize) -> String {
     match &t.columns[column].data_type {
         DataType::Geometry(_) if t.spatial != Some(column) => "BLOB".to_owned(),
         data_type => declared(data_type),
@@ -145,7 +145,7 @@ pub(crate) fn add_column(t: &Table, column: usize) -> String {
         "ALTER TABLE {} ADD COLUMN {} {}",
         table_name(t),
         identifier(&c.name),
-        declared(&c.data_type)
+        column_type(t, column)
     )
 }
 

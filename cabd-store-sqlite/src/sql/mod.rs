@@ -4,6 +4,7 @@ pub(crate) mod alter;
 pub(crate) mod ddl;
 pub(crate) mod derive;
 pub(crate) mod expr;
+pub(crate) mod metadata;
 pub(crate) mod triggers;
 pub(crate) mod views;
 

@@ -169,7 +169,7 @@ fn effective(t: &Table) -> Vec<(String, String)> {
 }
 
 /// The log of inserts (without values), updates (changed columns, old and new) and deletes (the whole row).
-fn audit(t: &Table) -> Vec<(String, String)> {
+pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
     let column = |wanted: &str| t.position(wanted);
     let feature = match &t.relation {
         Relation::Feature(_) => Some(0),

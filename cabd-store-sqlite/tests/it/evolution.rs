@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cabd_core::catalog::{CatalogChange, Manifest, What};
+use cabd_core::conformance::evolution_of_types::new_types_are_at_once_in_the_other_handle;
 use cabd_core::conformance::world::{
     ask, found, furnish, id, manifest, only, update, weir, weirs, write,
 };
@@ -49,6 +50,18 @@ fn comments_to(data_type: &str) -> CatalogChange {
         }
     }
     CatalogChange::of(all).narrow("weirs.comments")
+}
+
+#[test]
+fn types_made_by_one_handle_are_at_once_in_another() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.sqlite");
+        let first = SqliteStore::create(&path).unwrap();
+        furnish(&first).await;
+        let second = SqliteStore::open(&path).unwrap();
+        new_types_are_at_once_in_the_other_handle(&first, &second).await;
+    });
 }
 
 #[test]

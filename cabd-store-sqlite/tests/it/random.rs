@@ -1,6 +1,6 @@
 //! Random changes and questions on a SpatiaLite file and on the reference store: the same answers.
 
-use cabd_core::conformance::random::play;
+use cabd_core::conformance::random::{evolve, play};
 use cabd_core::memory::MemoryStore;
 use cabd_store_sqlite::SqliteStore;
 
@@ -14,5 +14,18 @@ fn random_changes_and_questions_have_the_answers_of_the_reference_store() {
             let store = SqliteStore::create(folder.path().join("random.sqlite")).unwrap();
             play(&MemoryStore::new(), &store, seed, 120).await;
         });
+    }
+}
+
+#[test]
+fn random_catalogues_are_changed_as_in_the_reference_and_undone() {
+    for seed in 1..=4 {
+        for with_rows in [false, true] {
+            run(async {
+                let folder = tempfile::tempdir().unwrap();
+                let store = SqliteStore::create(folder.path().join("random.sqlite")).unwrap();
+                evolve(&MemoryStore::new(), &store, seed, 15, with_rows).await;
+            });
+        }
     }
 }

@@ -137,9 +137,15 @@ impl Catalog {
                 .filter(|e| e.after.is_none())
                 .filter_map(|e| Some(e.before.as_ref()?.name.clone()))
                 .collect(),
+            // The codes of a list that goes itself go with its table.
             gone_codes: target
                 .gone_codes
                 .iter()
+                .filter(|(id, _)| {
+                    lists
+                        .iter()
+                        .all(|e| e.after.is_some() || e.before.as_ref().is_none_or(|l| l.id != *id))
+                })
                 .map(|(l, codes)| {
                     (
                         l.clone(),

@@ -7,6 +7,7 @@ use crate::catalog::Manifest;
 use crate::catalog::attribute::Attribute;
 use crate::catalog::code_list::{Code, CodeList};
 use crate::catalog::feature_type::{FeatureType, TypeHead};
+use crate::value::Value;
 
 /// A field that the documented tables hold, as text.
 struct Field<T> {
@@ -190,17 +191,43 @@ fn keep_sets(
     }
 }
 
-/// Keeps what a code's row says differently.
+/// Keeps what a code's row says differently, its further columns too.
 pub(super) fn keep_code(
-    list: &str,
+    list: &CodeList,
     given: &mut Code,
     present: &Code,
     declared: &Code,
     overwrite: bool,
     drift: &mut Vec<Drift>,
 ) {
-    let object = format!("{list}={}", given.code);
+    let object = format!("{}={}", list.id, given.code);
     keep(&CODE, &object, given, present, declared, overwrite, drift);
+    for column in &list.columns {
+        // `7` and `7.0` are the same number, however a table writes it.
+        let read = |code: &Code| -> Option<Value> {
+            let text = Value::from(code.more.get(&column.id)?.as_str());
+            Some(
+                text.clone()
+                    .coerce(&column.id, &column.data_type)
+                    .unwrap_or(text),
+            )
+        };
+        let (now, wanted) = (read(present), read(given));
+        if overwrite || now == wanted || now == read(declared) {
+            continue;
+        }
+        let shown = |v: &Option<Value>| v.as_ref().map_or(String::new(), ToString::to_string);
+        drift.push(Drift {
+            object: object.clone(),
+            field: column.id.clone(),
+            declared: shown(&wanted),
+            present: shown(&now),
+        });
+        match present.more.get(&column.id) {
+            Some(text) => given.more.insert(column.id.clone(), text.clone()),
+            None => given.more.remove(&column.id),
+        };
+    }
 }
 
 /// Every difference between declarations and tables.
@@ -213,16 +240,44 @@ pub(crate) fn all(declared: &Manifest, present: &Manifest) -> Vec<Drift> {
     }
     for p in &present.lists {
         if let Some(d) = declared.lists.iter().find(|d| d.id == p.id) {
+            columns(d, p, &mut out);
             codes(d, p, &mut out);
         }
     }
     out
 }
 
+/// Titles and further columns of lists.
+fn columns(declared: &CodeList, present: &CodeList, out: &mut Vec<Drift>) {
+    let column = |l: &CodeList, id: &str| {
+        let found = l.columns.iter().find(|c| c.id == id);
+        found.map_or("no column".to_owned(), |c| c.data_type.to_string())
+    };
+    let all = declared.columns.iter().chain(&present.columns);
+    let names: BTreeSet<&str> = all.map(|c| c.id.as_str()).collect();
+    let mut said: Vec<(String, String, String)> = names
+        .into_iter()
+        .map(|id| (id.to_owned(), column(declared, id), column(present, id)))
+        .collect();
+    let (d, p) = (&declared.title, &present.title);
+    said.push(("title.en".to_owned(), d.en.clone(), p.en.clone()));
+    said.push(("title.fr".to_owned(), d.fr.clone(), p.fr.clone()));
+    for (field, declared_as, present_as) in said {
+        if declared_as != present_as {
+            out.push(Drift {
+                object: declared.id.clone(),
+                field,
+                declared: declared_as,
+                present: present_as,
+            });
+        }
+    }
+}
+
 fn codes(declared: &CodeList, present: &CodeList, out: &mut Vec<Drift>) {
     for d in &declared.codes {
         match present.get(&d.code) {
-            Some(p) => keep_code(&declared.id, &mut d.clone(), p, d, false, out),
+            Some(p) => keep_code(declared, &mut d.clone(), p, d, false, out),
             None => out.push(Drift {
                 object: format!("{}={}", declared.id, d.code),
                 field: "code".to_owned(),

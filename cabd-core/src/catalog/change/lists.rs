@@ -34,7 +34,7 @@ pub(super) fn declare(t: &mut Target, given: &CodeList, overwrite: bool) -> Resu
         let mut new = c.clone();
         if let Some(at) = codes.iter().position(|x| x.code == c.code) {
             if let Some(d) = &before {
-                drift::keep_code(&given.id, &mut new, &codes[at], d, overwrite, &mut t.drift);
+                drift::keep_code(given, &mut new, &codes[at], d, overwrite, &mut t.drift);
             }
             // Retired by name, it comes back by name only.
             new.retired |= codes[at].retired;

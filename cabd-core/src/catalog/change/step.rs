@@ -98,8 +98,8 @@ pub struct Step {
     pub name: String,
     /// One sentence.
     pub words: String,
-    /// The statements that alter tables and views; empty for a store without SQL. Rows of metadata and codes are written as
-    /// the words say, triggers and indexes follow.
+    /// The statements that alter tables and views, and those that write metadata and codes; empty for a store without SQL.
+    /// Triggers and indexes follow.
     pub sql: Vec<String>,
     /// How many rows or values it touches, where it touches any that are stored.
     pub rows: Option<u64>,
@@ -284,6 +284,16 @@ impl CatalogPlan {
     /// One sentence a step.
     pub fn words(&self) -> Vec<String> {
         self.steps.iter().map(|s| s.words.clone()).collect()
+    }
+
+    /// The step that says what happens to a type, attribute, list or set: its own, or else the last of what it belongs to.
+    pub fn step_about(&mut self, object: &str) -> Option<&mut Step> {
+        let head = |name: &str| {
+            name.split(['.', ':', '=']).next() == Some(object.split('.').next().unwrap_or(object))
+        };
+        let at = self.steps.iter().rposition(|s| s.name == object);
+        let at = at.or_else(|| self.steps.iter().rposition(|s| head(&s.name)))?;
+        self.steps.get_mut(at)
     }
 
     /// Whether nothing is to be done.

@@ -317,7 +317,13 @@ fn unknown_type(id: &str, kind: &str) -> String {
 }
 
 pub async fn new_types_of_every_geometry_are_at_once_everywhere(store: &dyn Store) {
+    new_types_are_at_once_in_the_other_handle(store, store).await;
+}
+
+/// The same with a second handle on the store, which was open before the types were made.
+pub async fn new_types_are_at_once_in_the_other_handle(store: &dyn Store, other: &dyn Store) {
     furnish(store).await;
+    assert!(ask(other, &weirs()).await.ids().is_empty());
     for (n, kind, wkt, inside) in [
         (1, "point", "POINT(1 1)", "0.5,0.5,1.5,1.5"),
         (
@@ -362,10 +368,18 @@ pub async fn new_types_of_every_geometry_are_at_once_everywhere(store: &dyn Stor
         q.bbox = Some(inside.parse().unwrap());
         q.names = vec![crate::query::parse_name_filter("like:elan").unwrap()];
         q.filter = Some(crate::query::parse_filter("marks:eq:2").unwrap());
-        let answer = ask(store, &in_french(q)).await;
+        let counted = other.count(&q).await.unwrap();
+        assert_eq!(counted, 1, "{kind}");
+        let answer = ask(other, &in_french(q)).await;
         assert_eq!(answer.of(n, "size"), Value::from("Moyen"), "{kind}");
         assert_eq!(answer.of(n, "seen_on").to_json(), "2024-05-06", "{kind}");
-        assert_eq!(store.info().await.unwrap().features[&name], 1);
+        assert_eq!(other.info().await.unwrap().features[&name], 1);
+        let catalog = other.catalog().await.unwrap();
+        let ft = catalog.feature_type(&name).unwrap();
+        let class = DataType::Geometry(ft.geometry.as_ref().unwrap().kind);
+        assert_eq!(class.to_string(), format!("geometry({kind})"));
+        assert!(ft.part("visits").is_some() && ft.attribute("marks").is_some());
+        assert!(catalog.list("weirs.size_codes").is_some());
     }
     let both = r#"
         [type]
@@ -394,13 +408,95 @@ pub async fn new_types_of_every_geometry_are_at_once_everywhere(store: &dyn Stor
         &CatalogChange::of(Manifest::from_toml("kinds.toml", both).unwrap()),
     )
     .await;
-    let answer = ask(store, &sorted("kinds", &["feature_type"])).await;
+    let answer = ask(other, &sorted("kinds", &["feature_type"])).await;
     assert_eq!(answer.ids(), [1, 2]);
     assert_eq!(
         answer.column("feature_type"),
         ["kind1".into(), "kind2".into()]
     );
-    healthy(store).await;
+    let members = other.catalog().await.unwrap();
+    let members = members.feature_type("kinds").unwrap().members.len();
+    assert_eq!(members, 2);
+    healthy(other).await;
+}
+
+pub async fn a_change_of_the_catalogue_logs_no_rows(store: &dyn Store) {
+    furnish(store).await;
+    write(
+        store,
+        vec![weir(1).set("comments", "7").set("size_code", 2)],
+    )
+    .await;
+    let before = store.head().await.unwrap();
+    let mut all = manifest();
+    all.types.clear();
+    all.sets.clear();
+    all.lists.retain(|l| l.id == "weirs.size_codes");
+    let mut codes = all.lists[0].codes.clone();
+    codes[0].name.en = "Another label".to_owned();
+    codes.push(crate::catalog::Code {
+        code: crate::catalog::CodeKey::Int(77),
+        ..codes[0].clone()
+    });
+    all.lists[0] = all.lists[0].with_codes(codes);
+    done(store, &CatalogChange::of(all)).await;
+    done(store, &nothing().rename("weirs.comments", "remarks")).await;
+    done(store, &CatalogChange::undo(Some(before.0 + 1))).await;
+    assert_eq!(log_after(store, before).await, []);
+    // And edits are logged as before.
+    let code = Operation::new(Relation::Codes("weirs.size_codes".into()), Action::Update);
+    write(store, vec![code.set("code", 2).set("name_en", "Middling")]).await;
+    assert_eq!(log_after(store, before).await.len(), 1);
+}
+
+pub async fn a_plan_shows_the_rows_of_metadata_and_codes(store: &dyn Store) {
+    furnish(store).await;
+    let mut all = manifest();
+    all.sets.clear();
+    all.lists.retain(|l| l.id == "weirs.size_codes");
+    let mut codes = all.lists[0].codes.clone();
+    codes[0].name.en = "Another code's label".to_owned();
+    all.lists[0] = all.lists[0].with_codes(codes);
+    all.types.retain(|t| t.id() == "weirs");
+    let a = all.types[0].attributes.iter_mut();
+    a.last().unwrap().name.fr = "Une autre étiquette".to_owned();
+    let plan = store.plan(&CatalogChange::of(all)).await.unwrap();
+    let sql: Vec<&String> = plan.steps.iter().flat_map(|s| &s.sql).collect();
+    if store.name() == "memory" {
+        assert!(sql.is_empty());
+        return;
+    }
+    for (text, table) in [
+        ("Another code''s label", "size_codes"),
+        ("Une autre étiquette", "feature_type_metadata"),
+    ] {
+        let found = sql.iter().filter(|s| s.contains(text)).count();
+        assert_eq!(found, 1, "{text}: {sql:#?}");
+        assert!(sql.iter().any(|s| s.contains(text) && s.contains(table)));
+    }
+    assert_eq!(sql.len(), 2, "only what changes: {sql:#?}");
+}
+
+pub async fn a_further_column_of_a_list_that_was_edited_is_drift(store: &dyn Store) {
+    furnish(store).await;
+    let eel = Operation::new(Relation::Codes("cabd.species".into()), Action::Update);
+    let eel = eel.set("id", "eel").set("family", "Edited");
+    write(store, vec![eel]).await;
+    let family = || async {
+        let rows = all(store, Relation::Codes("cabd.species".into())).await;
+        rows[0].get("family").clone()
+    };
+    let drift = store.catalog().await.unwrap().drift();
+    let told: Vec<_> = drift
+        .iter()
+        .map(|d| (d.object.as_str(), d.field.as_str(), d.present.as_str()))
+        .collect();
+    assert_eq!(told, [("cabd.species=eel", "family", "Edited")]);
+    done(store, &CatalogChange::of(manifest())).await;
+    assert_eq!(family().await, Value::from("Edited"), "left alone");
+    done(store, &CatalogChange::of(manifest()).overwrite_drift()).await;
+    assert_eq!(family().await, Value::from("Anguillidae"));
+    assert_eq!(store.catalog().await.unwrap().drift(), []);
 }
 
 pub async fn several_changes_are_undone_together(store: &dyn Store) {

@@ -64,6 +64,9 @@ macro_rules! __conformance_cases {
                 parts_and_links_are_added_and_dropped
                 a_type_joins_and_leaves_a_super_type
                 new_types_of_every_geometry_are_at_once_everywhere
+                a_change_of_the_catalogue_logs_no_rows
+                a_plan_shows_the_rows_of_metadata_and_codes
+                a_further_column_of_a_list_that_was_edited_is_drift
                 several_changes_are_undone_together
                 an_undo_that_would_lose_new_values_needs_to_be_told
                 what_never_changes_is_refused
