@@ -15,8 +15,28 @@ use crate::store::write::{Row, Step, WriteTransaction, first_of, placed};
 use crate::time::to_micros;
 use crate::value::{DataType, Value};
 
-/// Features remembered as marked with the instant of this change.
-const REMEMBERED: usize = 200_000;
+/// Features that are surely remembered as marked; at most twice as many are.
+const REMEMBERED: usize = 100_000;
+
+/// The newest of the features marked with the instant of this change: a feature and the rows around it come close together.
+#[derive(Default)]
+struct Marked {
+    recent: HashSet<Uuid>,
+    older: HashSet<Uuid>,
+}
+
+impl Marked {
+    fn insert(&mut self, id: Uuid) {
+        if self.recent.len() >= REMEMBERED {
+            self.older = std::mem::take(&mut self.recent);
+        }
+        self.recent.insert(id);
+    }
+
+    fn contains(&self, id: &Uuid) -> bool {
+        self.recent.contains(id) || self.older.contains(id)
+    }
+}
 
 /// Why a row is looked at.
 pub(in crate::store) enum Cause {
@@ -111,7 +131,7 @@ pub(in crate::store) struct Deriver<'a> {
     /// Reference tables without any polygon.
     empty: HashSet<Relation>,
     /// Features that carry the instant of this change, or were given another in it.
-    marked: HashMap<Arc<str>, HashSet<Uuid>>,
+    marked: HashMap<Arc<str>, Marked>,
 }
 
 impl<'a> Deriver<'a> {
@@ -442,10 +462,7 @@ impl Deriver<'_> {
     /// The features carry the instant of this change, or one that was given in it.
     pub fn mark(&mut self, feature_type: &Arc<str>, ids: impl IntoIterator<Item = Uuid>) {
         let marked = self.marked.entry(feature_type.clone()).or_default();
-        if marked.len() > REMEMBERED {
-            marked.clear();
-        }
-        marked.extend(ids);
+        ids.into_iter().for_each(|id| marked.insert(id));
     }
 
     /// Whether the feature's row says when it was changed, and does not yet say now.
@@ -463,5 +480,20 @@ impl Deriver<'_> {
             .map(|c| (*c, Self::instant(table, *c, self.now)))
             .filter(|(c, v)| row[*c] != *v)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_marks_outlive_any_number_of_others() {
+        let mut marked = Marked::default();
+        for n in 0..3 * REMEMBERED as u128 {
+            marked.insert(Uuid::from_u128(n));
+            assert!(marked.contains(&Uuid::from_u128(n.saturating_sub(1_000))));
+        }
+        assert!(!marked.contains(&Uuid::from_u128(0)));
     }
 }
