@@ -30,7 +30,7 @@ use crate::types::{Param, put_column, refs};
 /// Rows in one insert from which an empty table is loaded in bulk.
 const BULK_ROWS: usize = 128;
 /// Bytes of COPY data gathered before they go to the server.
-const GATHERED: usize = 4 << 20;
+const GATHERED: usize = 12 << 20;
 /// Bytes of COPY data in one message.
 const CHUNK: usize = 1 << 17;
 /// What binary COPY data begins with: signature, flags, no extension.
@@ -53,6 +53,8 @@ pub(crate) struct Transaction {
 /// Rows of one table as binary COPY data, without its end.
 struct CopyData {
     table: Arc<Table>,
+    /// Full messages.
+    messages: Vec<Bytes>,
     data: BytesMut,
 }
 
@@ -218,7 +220,11 @@ impl CopyData {
     fn new(table: Arc<Table>) -> Self {
         let mut data = BytesMut::new();
         data.put_slice(COPY_HEAD);
-        Self { table, data }
+        Self {
+            table,
+            messages: vec![],
+            data,
+        }
     }
 
     fn push(&mut self, row: &[Value]) -> Result<()> {
@@ -229,7 +235,16 @@ impl CopyData {
         for (c, v) in self.table.columns.iter().zip(row) {
             put_column(&mut self.data, &c.data_type, v).map_err(|e| e.field(&c.name))?;
         }
+        if self.data.len() >= CHUNK {
+            let full =
+                std::mem::replace(&mut self.data, BytesMut::with_capacity(CHUNK + CHUNK / 4));
+            self.messages.push(full.freeze());
+        }
         Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.messages.len() * CHUNK + self.data.len()
     }
 }
 
@@ -247,15 +262,16 @@ async fn copy_all(
     (session, Ok(()))
 }
 
-async fn send(session: &Session, CopyData { table, mut data }: CopyData) -> Result<()> {
-    let statement = session.prepare(&rows::copy_in(&table)).await?;
+async fn send(session: &Session, rows: CopyData) -> Result<()> {
+    let statement = session.prepare(&rows::copy_in(&rows.table)).await?;
     let sink: CopyInSink<Bytes> = session.client()?.copy_in(&statement).await.map_err(pg)?;
     let mut sink = pin!(sink);
-    data.put_i16(-1);
-    while !data.is_empty() {
-        let chunk = data.split_to(CHUNK.min(data.len()));
-        sink.send(chunk.freeze()).await.map_err(pg)?;
+    for message in rows.messages {
+        sink.send(message).await.map_err(pg)?;
     }
+    let mut last = rows.data;
+    last.put_i16(-1);
+    sink.send(last.freeze()).await.map_err(pg)?;
     sink.finish().await.map_err(pg)?;
     Ok(())
 }
@@ -333,7 +349,7 @@ impl WriteTransaction for Transaction {
             .entry(slot)
             .or_insert_with(|| CopyData::new(table.clone()));
         rows.iter().try_for_each(|row| gathered.push(row))?;
-        if self.gathered.values().map(|g| g.data.len()).sum::<usize>() >= GATHERED {
+        if self.gathered.values().map(CopyData::len).sum::<usize>() >= GATHERED {
             self.hand_over().await?;
         }
         Ok(())
