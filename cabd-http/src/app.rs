@@ -9,6 +9,7 @@ use cabd_core::catalog::{Catalog, FeatureType, Served};
 use cabd_core::{CommitNumber, FeatureQuery, Result, Store};
 use tokio::sync::Semaphore;
 
+use crate::kept::Kept;
 use crate::metrics::Metrics;
 use crate::ranges::Ranges;
 use crate::request::{Asked, Form};
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) slots: Arc<Semaphore>,
     draining: AtomicBool,
     counts: Mutex<(CommitNumber, HashMap<String, u64>)>,
+    pub(crate) summaries: Kept,
 }
 
 impl App {
@@ -41,6 +43,7 @@ impl App {
             ranges: Ranges::default(),
             draining: AtomicBool::new(false),
             counts: Mutex::default(),
+            summaries: Kept::default(),
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// The parameters of the query by which an error of the core may be named.
-const PARAMETERS: [&str; 9] = [
+const PARAMETERS: [&str; 11] = [
     "bbox",
     "point",
     "max-results",
@@ -54,6 +54,8 @@ const PARAMETERS: [&str; 9] = [
     "filter",
     "namefilter",
     "attributes",
+    "sort",
+    "by",
     "format",
     "lang",
 ];
