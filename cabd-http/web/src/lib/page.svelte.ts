@@ -135,7 +135,7 @@ export class Page {
 
   /** Another type, with the conditions that it can answer. */
   ask(type: string): void {
-    this.go({ type: type === this.config.all ? '' : type, off: [], sort: '' });
+    this.go({ type: type === this.config.all ? '' : type, off: [], sort: '', charts: [] });
   }
 
   setWhere(where: Condition[]): void {

@@ -35,6 +35,8 @@ export interface Place {
   /** Whether the list is of the whole inventory instead of what the map shows. */
   everywhere: boolean;
   colour: Colour;
+  /** Attributes with a chart; empty for the usual ones. */
+  charts: string[];
   /** The feature whose page is open. */
   feature?: string;
 }
@@ -42,7 +44,7 @@ export interface Place {
 /** A place without choices. */
 export function fresh(lang: Lang): Place {
   return {
-    lang, room: 'types', type: '', off: [], where: [], name: '', set: 'simple', sort: '', everywhere: false, colour: 'type',
+    lang, room: 'types', type: '', off: [], where: [], name: '', set: 'simple', sort: '', everywhere: false, colour: 'type', charts: [],
   };
 }
 
@@ -82,6 +84,7 @@ export function readPlace(path: string, query: string, lang: Lang): Place {
   place.sort = /^-?[a-z0-9_]{1,64}$/i.test(q.get('sort') ?? '') ? (q.get('sort') ?? '') : '';
   place.everywhere = q.get('list') === 'all';
   place.colour = q.get('colour') === 'passability' ? 'passability' : 'type';
+  place.charts = (q.get('charts') ?? '').split(',').filter((t) => WORD.test(t)).slice(0, 12);
   const feature = /^\/?feature\/([^/]+)\/?$/.exec(path)?.[1];
   if (feature && isId(feature)) place.feature = feature;
   return place;
@@ -100,6 +103,7 @@ export function writePlace(place: Place): string {
   if (place.sort) q.push(['sort', place.sort]);
   if (place.everywhere) q.push(['list', 'all']);
   if (place.colour !== 'type') q.push(['colour', place.colour]);
+  if (place.charts.length) q.push(['charts', place.charts.join(',')]);
   if (place.view) q.push(['map', [round(place.view.zoom, 2), round(place.view.lat, 5), round(place.view.lng, 5)].join('/')]);
   const text = q.map(([name, value]) => `${name}=${plain(value)}`).join('&');
   return `${place.feature ? `feature/${place.feature}` : ''}?${text}`;
