@@ -20,6 +20,7 @@ mod routes;
 mod server;
 mod settings;
 mod stream;
+mod tiles;
 mod urls;
 
 pub use server::{Service, router};
