@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::ranges::Ranges;
 use crate::request::{Asked, Form};
 use crate::settings::Settings;
+use crate::tiles::Tiles;
 
 /// Counts kept for the present commit.
 const KEPT_COUNTS: usize = 4096;
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) ranges: Ranges,
+    pub(crate) tiles: Tiles,
     pub(crate) slots: Arc<Semaphore>,
     draining: AtomicBool,
     counts: Mutex<(CommitNumber, HashMap<String, u64>)>,
@@ -38,6 +40,7 @@ impl App {
             slots: Arc::new(Semaphore::new(
                 settings.max_concurrent.min(Semaphore::MAX_PERMITS),
             )),
+            tiles: Tiles::new(settings.tile_cache_mb),
             settings,
             metrics: Metrics::default(),
             ranges: Ranges::default(),

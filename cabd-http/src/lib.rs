@@ -23,6 +23,7 @@ mod server;
 mod settings;
 mod stream;
 mod summary;
+mod tiles;
 mod urls;
 
 pub use server::{Service, router};

@@ -63,13 +63,7 @@ pub(crate) fn read(
         let names = asked.query.all("types").flat_map(|t| t.split(','));
         query.types = names.map(|t| t.trim().to_owned()).collect();
     }
-    let filters = asked.query.all("filter").map(parse_filter);
-    let filters = filters
-        .collect::<cabd_core::Result<Vec<_>>>()
-        .map_err(refuse)?;
-    query.filter = filters.into_iter().reduce(|all, next| all.and(next));
-    let names = asked.query.all("namefilter").map(parse_name_filter);
-    query.names = names.collect::<cabd_core::Result<_>>().map_err(refuse)?;
+    conditions(asked, &mut query)?;
     for key in asked.query.all("sort").flat_map(|t| t.split(',')) {
         let (attribute, descending) = match key.trim().strip_prefix('-') {
             Some(rest) => (rest, true),
@@ -93,6 +87,19 @@ pub(crate) fn read(
         most,
         offset,
     })
+}
+
+/// Reads `filter` and `namefilter`.
+pub(crate) fn conditions(asked: &Asked, query: &mut FeatureQuery) -> Result<(), Box<Problem>> {
+    let refuse = |e: cabd_core::Error| Box::new(Problem::of(&e));
+    let filters = asked.query.all("filter").map(parse_filter);
+    let filters = filters
+        .collect::<cabd_core::Result<Vec<_>>>()
+        .map_err(refuse)?;
+    query.filter = filters.into_iter().reduce(|all, next| all.and(next));
+    let names = asked.query.all("namefilter").map(parse_name_filter);
+    query.names = names.collect::<cabd_core::Result<_>>().map_err(refuse)?;
+    Ok(())
 }
 
 fn number(asked: &Asked, name: &str) -> Result<Option<u64>, Box<Problem>> {

@@ -90,6 +90,13 @@ impl Problem {
         p
     }
 
+    /// A part of the path that cannot be accepted.
+    pub(crate) fn in_path(place: &str, value: &str, en: &str, fr: &str) -> Self {
+        let mut p = Self::parameter(place, value, en, fr);
+        p.place = Some(("path", place.to_owned()));
+        p
+    }
+
     /// A part of the path that names nothing.
     pub(crate) fn missing(place: &str, value: &str, en: &str, fr: &str) -> Self {
         let mut p = Self::new(StatusCode::NOT_FOUND, "not-found", en, fr);

@@ -43,6 +43,10 @@ pub struct Settings {
     pub all_features_type: String,
     /// Most features in one answer; a larger one is refused with 403.
     pub max_features: u64,
+    /// Name of the layer of every tile; empty: each layer has the name of its type. `default` for clients of the original.
+    pub tile_layer: String,
+    /// Most memory for tiles that were made, in megabytes.
+    pub tile_cache_mb: u64,
     /// Licence of the data, named in every collection.
     pub licence: String,
     /// Whether the page with the map is served at `/`.
@@ -118,6 +122,8 @@ impl Default for Settings {
             cors_origins: vec!["*".to_owned()],
             all_features_type: "all_features".to_owned(),
             max_features: 55_000,
+            tile_layer: String::new(),
+            tile_cache_mb: 256,
             licence: "https://creativecommons.org/licenses/by-sa/4.0/".to_owned(),
             page: true,
             basemap: String::new(),
@@ -260,6 +266,8 @@ impl Settings {
             "cors_origins",
             "all_features_type",
             "max_features",
+            "tile_layer",
+            "tile_cache_mb",
             "licence",
             "page",
             "basemap",

@@ -5,6 +5,7 @@ mod service;
 pub(crate) mod sources;
 mod status;
 mod summary;
+pub(crate) mod tiles;
 mod types;
 
 use std::future::Future;
@@ -56,6 +57,9 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .route("/health/ready", get(service::ready))
         .route("/metrics", get(service::metrics))
         .route(&path("/openapi.json"), handler(service::description));
+    for root in tiles::ROOTS {
+        router = router.route(&path(&format!("{root}{{*tile}}")), get(tiles::answer));
+    }
     // The original's lists end in a slash, its other paths do not; each is found either way.
     for slash in ["", "/"] {
         let path = |end: &str| format!("{prefix}{end}{slash}");
