@@ -21,6 +21,7 @@ pub mod query;
 pub mod store;
 #[cfg(feature = "synth")]
 pub mod synth;
+pub mod tile;
 pub mod time;
 pub mod value;
 

@@ -12,20 +12,25 @@ use cabd_core::store::{AuditStore, BoxStream, ForeignChanges, LogEntry};
 
 use crate::PgStore;
 use crate::error::pg;
+use crate::pool::Session;
+
+/// The newest commit.
+pub(crate) async fn head(session: &Session) -> Result<CommitNumber> {
+    let statement = session
+        .prepare("SELECT coalesce(max(revision), 0)::bigint FROM cabd.changeset")
+        .await?;
+    let row = session
+        .client()?
+        .query_one(&statement, &[])
+        .await
+        .map_err(pg)?;
+    Ok(CommitNumber(row.try_get(0).map_err(pg)?))
+}
 
 #[async_trait]
 impl AuditStore for PgStore {
     async fn head(&self) -> Result<CommitNumber> {
-        let session = self.pool.session().await?;
-        let statement = session
-            .prepare("SELECT coalesce(max(revision), 0)::bigint FROM cabd.changeset")
-            .await?;
-        let row = session
-            .client()?
-            .query_one(&statement, &[])
-            .await
-            .map_err(pg)?;
-        Ok(CommitNumber(row.try_get(0).map_err(pg)?))
+        head(&self.pool.session().await?).await
     }
 
     async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {

@@ -255,6 +255,13 @@ impl SqliteStore {
     }
 }
 
+fn newest(conn: &Connection) -> Result<CommitNumber> {
+    conn.prepare_cached("SELECT COALESCE(max(id), 0) FROM cabd_changeset")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map(CommitNumber)
+        .map_err(db("read the newest commit"))
+}
+
 fn repair(conn: &mut Connection) -> Result<()> {
     let doing = db("repair the schema");
     let t = conn.transaction().map_err(&doing)?;
@@ -339,14 +346,7 @@ impl FeatureStore for SqliteStore {
 #[async_trait]
 impl AuditStore for SqliteStore {
     async fn head(&self) -> Result<CommitNumber> {
-        self.read(|conn, _| {
-            conn.query_row("SELECT COALESCE(max(id), 0) FROM cabd_changeset", [], |r| {
-                r.get(0)
-            })
-            .map(CommitNumber)
-            .map_err(db("read the newest commit"))
-        })
-        .await
+        self.read(|conn, _| newest(conn)).await
     }
 
     async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
@@ -441,6 +441,11 @@ impl Store for SqliteStore {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::DATABASE
+    }
+
+    async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
+        self.read(|conn, catalog| Ok((newest(conn)?, catalog)))
+            .await
     }
 
     async fn info(&self) -> Result<StoreInfo> {

@@ -3,6 +3,7 @@
 mod derive;
 mod ext;
 mod records;
+pub mod tiles;
 mod write;
 
 use std::collections::BTreeMap;
@@ -229,6 +230,12 @@ pub trait Store: CatalogStore + FeatureStore + AuditStore {
 
     /// What the program that opened it has added to it.
     fn hooks(&self) -> &Hooks;
+
+    /// The newest commit and the catalogue, asked for together: what was committed before the call is in both.
+    async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
+        let head = self.head().await?;
+        Ok((head, self.catalog().await?))
+    }
 
     /// What it is and what it holds.
     async fn info(&self) -> Result<StoreInfo>;
