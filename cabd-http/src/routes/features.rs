@@ -206,7 +206,7 @@ async fn list(
         };
         let format = match form {
             Form::Csv => Format::Csv,
-            Form::Json | Form::GeoJson => Format::GeoJson,
+            _ => Format::GeoJson,
         };
         let stalled = app.settings.stalled_time();
         let body = stream::body(features, format, options, urls, stalled).await?;
