@@ -82,6 +82,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("memory", FROM_STORE),
     ("intake", FROM_STORE),
     ("load", FROM_STORE),
+    // Rows of data sources are records of a store.
+    ("dictionary", &["catalog", "store"]),
     ("synth", FROM_STORE),
     // The suite plays random changes on the reference and on the store under test, and plants faults in the reference.
     (
