@@ -8,3 +8,4 @@ mod openapi;
 mod refusals;
 mod same;
 mod support;
+mod tiles;
