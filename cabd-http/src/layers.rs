@@ -22,7 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
-use tower_http::cors::{AllowOrigin, Any as AnyOf, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::answer::Range;
 use crate::app::App;
@@ -30,12 +30,12 @@ use crate::metrics;
 use crate::problem::Problem;
 use crate::request::accepted_language;
 use crate::routes::tiles;
+use crate::writers;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The headers that pages of other origins may read.
-const EXPOSED: &str =
-    "content-disposition, content-language, content-range, etag, retry-after, x-request-id";
+const EXPOSED: &str = "cabd-commit, content-disposition, content-language, content-range, etag, location, retry-after, x-request-id";
 
 /// The number of a request.
 #[derive(Clone)]
@@ -56,6 +56,7 @@ pub(crate) fn surround(routes: Router, app: &Arc<App>) -> Router {
         .layer(from_fn_with_state(app.clone(), guard))
         .layer(compression)
         .layer(cors(app))
+        .layer(from_fn_with_state(app.clone(), options))
         .layer(from_fn_with_state(app.clone(), observe))
         .layer(from_fn_with_state(app.clone(), tiles::kept))
 }
@@ -97,8 +98,17 @@ fn cors(app: &App) -> CorsLayer {
     };
     CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::HEAD, Method::OPTIONS])
-        .allow_headers(AnyOf)
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::OPTIONS,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        // `*` would not mean Authorization.
+        .allow_headers(AllowHeaders::mirror_request())
         .max_age(Duration::from_secs(24 * 3600))
         .expose_headers(
             EXPOSED
@@ -106,6 +116,14 @@ fn cors(app: &App) -> CorsLayer {
                 .filter_map(|h| h.parse::<HeaderName>().ok())
                 .collect::<Vec<_>>(),
         )
+}
+
+/// Which methods an address takes from the caller.
+async fn options(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+    if !writers::asks_for_options(request.method(), request.headers()) {
+        return next.run(request).await;
+    }
+    writers::options(&app.settings, request.uri().path(), request.headers())
 }
 
 fn panicked(reason: Box<dyn Any + Send>) -> Response<Body> {

@@ -3,7 +3,7 @@
 use cabd_core::tile::MAX_ZOOM;
 use serde_json::{Map, Value, json};
 
-use crate::problem;
+use crate::openapi_edits;
 use crate::request::Form;
 use crate::routes::{docs, features, sources, tiles};
 
@@ -321,11 +321,15 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
             },
         ),
     ];
-    let paths: Map<String, Value> = paths
+    let mut paths: Map<String, Value> = paths
         .iter()
         .map(|(path, o)| ((*path).to_owned(), operation(o)))
         .chain(tiles())
         .collect();
+    for (path, method, operation) in openapi_edits::operations() {
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        item[method] = operation;
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -336,7 +340,8 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
         },
         "servers": [{"url": root}],
         "paths": paths,
-        "components": {"schemas": schemas(), "responses": responses()}
+        "components": {"schemas": schemas(), "responses": responses(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
     })
 }
 
@@ -357,13 +362,10 @@ fn responses() -> Value {
             "The service is busy, the answer took too long, or the inventory cannot be read; try again later.",
         ),
     ];
-    let one = |description: &str| {
-        json!({"description": description,
-            "content": {problem::MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}})
-    };
     problems
         .iter()
-        .map(|(status, text)| (status.to_string(), one(text)))
+        .chain(&openapi_edits::RESPONSES)
+        .map(|(status, text)| (status.to_string(), openapi_edits::response(text)))
         .collect::<Map<_, _>>()
         .into()
 }
@@ -371,7 +373,7 @@ fn responses() -> Value {
 fn schemas() -> Value {
     let text = json!({"type": "string"});
     let text_or_null = json!({"type": ["string", "null"]});
-    json!({
+    let mut all = json!({
         "Problem": {
             "type": "object",
             "description": "RFC 9457, with the keys timestamp, message, statusCode and statusMessage of earlier services.",
@@ -381,7 +383,7 @@ fn schemas() -> Value {
                 "request_id": text, "hint": text, "timestamp": text, "message": text,
                 "statusCode": {"type": "integer"}, "statusMessage": text,
                 "errors": {"type": "array", "items": {"type": "object", "required": ["in", "parameter", "pointer", "detail"], "properties": {
-                    "in": {"enum": ["query", "path"]}, "parameter": text, "pointer": text, "detail": text,
+                    "in": {"enum": ["query", "path", "body"]}, "parameter": text, "pointer": text, "detail": text,
                     "attribute": text, "value": text, "expected": text, "hint": text}}}
             }
         },
@@ -459,5 +461,9 @@ fn schemas() -> Value {
             }
         },
         "Description": {"type": "object", "required": ["openapi", "info", "paths"]}
-    })
+    });
+    for (name, schema) in openapi_edits::schemas() {
+        all[name] = schema;
+    }
+    all
 }
