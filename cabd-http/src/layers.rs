@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, VARY};
-use axum::http::{HeaderMap, Method, Response, StatusCode};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_LENGTH, CONTENT_RANGE,
+    HeaderName, HeaderValue, VARY,
+};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use cabd_core::Lang;
@@ -30,6 +33,9 @@ use crate::routes::tiles;
 use crate::writers;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The headers that pages of other origins may read.
+const EXPOSED: &str = "cabd-commit, content-disposition, content-language, content-range, etag, location, retry-after, x-request-id";
 
 /// The number of a request.
 #[derive(Clone)]
@@ -52,11 +58,40 @@ pub(crate) fn surround(routes: Router, app: &Arc<App>) -> Router {
         .layer(cors(app))
         .layer(from_fn_with_state(app.clone(), options))
         .layer(from_fn_with_state(app.clone(), observe))
+        .layer(from_fn_with_state(app.clone(), tiles::kept))
+}
+
+/// The headers that are set around other answers, for one that goes out before.
+pub(crate) fn beside(response: &mut Response<Body>, asked: &HeaderMap) {
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(EXPOSED),
+    );
+    if let Ok(id) = HeaderValue::from_str(&number(asked)) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// The line of the log of such an answer.
+pub(crate) fn say(response: &Response<Body>, uri: &Uri, took: Duration, bytes: u64) {
+    let id = response.headers().get(REQUEST_ID);
+    tracing::info!(
+        request_id = id.and_then(|id| id.to_str().ok()).unwrap_or_default(),
+        method = "GET",
+        target = uri.path_and_query().map_or("", |p| p.as_str()),
+        status = response.status().as_u16(),
+        bytes,
+        milliseconds = took.as_micros() as f64 / 1000.0,
+        whole = true,
+        "answered"
+    );
 }
 
 fn cors(app: &App) -> CorsLayer {
     let origins = &app.settings.cors_origins;
-    let allowed = if origins.iter().any(|o| o == "*") {
+    let allowed = if app.settings.allows_any_origin() {
         AllowOrigin::any()
     } else {
         AllowOrigin::list(origins.iter().filter_map(|o| o.parse().ok()))
@@ -76,17 +111,10 @@ fn cors(app: &App) -> CorsLayer {
         .allow_headers(AllowHeaders::mirror_request())
         .max_age(Duration::from_secs(24 * 3600))
         .expose_headers(
-            [
-                "cabd-commit",
-                "content-disposition",
-                "content-language",
-                "content-range",
-                "etag",
-                "location",
-                "retry-after",
-                "x-request-id",
-            ]
-            .map(HeaderName::from_static),
+            EXPOSED
+                .split(", ")
+                .filter_map(|h| h.parse::<HeaderName>().ok())
+                .collect::<Vec<_>>(),
         )
 }
 

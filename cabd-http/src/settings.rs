@@ -310,6 +310,10 @@ impl Settings {
             .map_err(|e| Error::internal("the settings cannot be written").because(e))
     }
 
+    pub(crate) fn allows_any_origin(&self) -> bool {
+        self.cors_origins.iter().any(|o| o == "*")
+    }
+
     pub(crate) fn answer_time(&self) -> Duration {
         Duration::from_secs(self.answer_seconds)
     }

@@ -12,4 +12,5 @@ mod refusals;
 mod serves;
 mod stores;
 mod support;
+mod tiles;
 mod types;

@@ -9,3 +9,4 @@ mod openapi;
 mod refusals;
 mod same;
 mod support;
+mod tiles;

@@ -52,19 +52,23 @@ async fn every_path_answers_and_its_statuses_are_described() {
     for (path, item) in read(&document) {
         let asked = path
             .replace("{type}", "dams")
+            .replace("{z}/{x}/{y}", "0/0/0")
             .replace("{uuid}", &id(1).to_string());
         let got = here.get(&asked).await;
         assert_eq!(got.status, 200, "{path}");
         let media = got.header("content-type").split(';').next().unwrap();
         let ok = &item["get"]["responses"]["200"];
         assert!(ok["content"].get(media).is_some(), "{path}: {media}");
+        // Of a tile's address everything is wrong that is none.
+        let tile = path.ends_with(".mvt");
         let unknown = path
             .replace("{type}", "lakes")
+            .replace("{z}/{x}/{y}", "0/0/1")
             .replace("{uuid}", &id(77).to_string());
         let wrong = [
             ("lang=xx", true),
             ("format=xx", true),
-            ("", path.contains('{')),
+            ("", path.contains('{') || tile),
         ];
         for (query, is_wrong) in wrong {
             let got = here.get(&format!("{unknown}?{query}")).await;
@@ -103,6 +107,7 @@ async fn every_parameter_is_read_and_no_other_is_described() {
     for (path, item) in read(&document) {
         let asked = path
             .replace("{type}", "dams")
+            .replace("{z}/{x}/{y}", "0/0/0")
             .replace("{uuid}", &id(1).to_string());
         let mut described = BTreeSet::new();
         for p in item["get"]["parameters"].as_array().unwrap() {
@@ -119,6 +124,10 @@ async fn every_parameter_is_read_and_no_other_is_described() {
             );
         }
         for name in known.iter().filter(|n| !described.contains(**n)) {
+            let all = path.starts_with("/tiles/{z}") || path.starts_with("/clustertile/{z}");
+            if all && name.contains("filter") {
+                continue; // told to ask for one type
+            }
             let got = here.get(&format!("{asked}?{name}=%21")).await;
             assert_eq!(got.status, 200, "{path}: {name} is read but not described");
         }

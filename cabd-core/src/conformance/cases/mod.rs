@@ -19,6 +19,7 @@ pub mod parts;
 pub mod queries;
 pub mod space;
 pub mod supers;
+pub mod tiles;
 pub mod updates;
 pub mod values;
 pub mod writing;
@@ -179,6 +180,14 @@ macro_rules! __conformance_cases {
                 a_feature_named_by_another_is_not_shown_twice
                 a_super_type_stores_nothing_itself
                 names_of_members_are_searched_through_the_super_type
+            }
+            tiles {
+                a_tile_shows_features_where_they_are_in_the_language_asked_for
+                the_same_features_are_the_same_bytes_on_every_store
+                what_is_remembered_of_places_follows_every_change
+                what_hides_a_feature_hides_it_in_tiles
+                more_changes_than_are_followed_are_read_anew
+                a_moment_is_the_newest_commit_and_the_catalogue
             }
             parts {
                 the_primary_row_is_shown_and_of_several_the_lowest
