@@ -10,6 +10,7 @@ use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Result, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
+use crate::audit;
 use crate::bulk::{BULK_ROWS, Bulk};
 use crate::derive;
 use crate::error::{db, from_sqlite, lost};
@@ -64,7 +65,8 @@ impl Transaction {
         t.call(|s| {
             s.conn
                 .execute_batch("BEGIN IMMEDIATE; DELETE FROM cabd_audit_actor;")
-                .map_err(db("begin to write"))
+                .map_err(db("begin to write"))?;
+            audit::gather(&s.conn)
         })
         .await?;
         Ok(t)
