@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use cabd_core::catalog::{Past, Table};
 use cabd_core::error::Result;
 use cabd_core::geometry::Geometry;
-use cabd_core::id::CommitNumber;
+use cabd_core::id::{CommitNumber, Uuid};
 use cabd_core::store::{
     AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
 };
@@ -22,6 +22,19 @@ use crate::pool::Session;
 use crate::row::{Wire, value, values};
 use crate::sql::audit::changes;
 use crate::types::Param;
+
+/// The newest commit.
+pub(crate) async fn head(session: &Session) -> Result<CommitNumber> {
+    let statement = session
+        .prepare("SELECT coalesce(max(revision), 0)::bigint FROM cabd.changeset")
+        .await?;
+    let row = session
+        .client()?
+        .query_one(&statement, &[])
+        .await
+        .map_err(pg)?;
+    Ok(CommitNumber(row.try_get(0).map_err(pg)?))
+}
 
 impl PgStore {
     /// What reads the log's values, made anew when the catalogue has changed.
@@ -81,16 +94,7 @@ impl PgStore {
 #[async_trait]
 impl AuditStore for PgStore {
     async fn head(&self) -> Result<CommitNumber> {
-        let session = self.pool.session().await?;
-        let statement = session
-            .prepare("SELECT coalesce(max(revision), 0)::bigint FROM cabd.changeset")
-            .await?;
-        let row = session
-            .client()?
-            .query_one(&statement, &[])
-            .await
-            .map_err(pg)?;
-        Ok(CommitNumber(row.try_get(0).map_err(pg)?))
+        head(&self.pool.session().await?).await
     }
 
     async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>> {
@@ -116,6 +120,22 @@ impl AuditStore for PgStore {
         ];
         self.stream(session, text, params, |wires, row| changeset(wires, row))
             .await
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        let session = self.pool.session().await?;
+        let statement = session
+            .prepare(include_str!("../sql/last_changes.sql"))
+            .await?;
+        let found = session
+            .client()?
+            .query_opt(&statement, &[&[feature].as_slice()])
+            .await
+            .map_err(pg)?;
+        match found {
+            Some(row) => Ok(CommitNumber(row.try_get(1).map_err(pg)?)),
+            None => Ok(CommitNumber::default()),
+        }
     }
 
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {

@@ -17,6 +17,7 @@ use crate::error::{db, lost};
 use crate::functions::own::micros;
 use crate::sql::audit as text;
 use crate::store::SqliteStore;
+use crate::transaction::last_change;
 use crate::{codec, derive, evolve, features};
 
 /// Gathers the rows that other programs have logged in one changeset, inside a transaction.
@@ -50,16 +51,15 @@ fn waiting(conn: &Connection) -> Result<bool> {
 }
 
 pub(crate) fn head(conn: &Connection) -> Result<CommitNumber> {
-    conn.query_row("SELECT COALESCE(max(id), 0) FROM cabd_changeset", [], |r| {
-        r.get(0)
-    })
-    .map(CommitNumber)
-    .map_err(db("read the newest commit"))
+    conn.prepare_cached("SELECT COALESCE(max(id), 0) FROM cabd_changeset")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map(CommitNumber)
+        .map_err(db("read the newest commit"))
 }
 
 impl SqliteStore {
     /// Sees to it that what other programs have written belongs to a commit.
-    async fn gathered(&self) -> Result<()> {
+    pub(crate) async fn gathered(&self) -> Result<()> {
         if self.pool.read_only || !self.read(|conn, _| waiting(conn)).await? {
             return Ok(());
         }
@@ -148,6 +148,11 @@ impl AuditStore for SqliteStore {
             SqlValue::from(until.map_or(i64::MAX, |c| c.0)),
         ];
         self.stream(text::CHANGESETS.to_owned(), values, changeset)
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        self.gathered().await?;
+        self.read(move |conn, _| last_change(conn, feature)).await
     }
 
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {

@@ -12,7 +12,7 @@ use cabd_core::store::{
     FeatureStream, Finding, Hooks, LogReader, OperationStream, RecordQuery, RecordStream, Store,
     StoreInfo, apply_operations, derive_features,
 };
-use cabd_core::{Error, ErrorKind, FeatureQuery, Manifest, Result};
+use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
 use rusqlite::Connection;
 
 use crate::error::{db, lost};
@@ -227,7 +227,7 @@ impl SqliteStore {
         let load = self.catalog_of();
         let applied = match (t.catalog(load).await, work) {
             (Ok(catalog), Work::Apply(operations)) => {
-                apply_operations(&catalog, &mut t, &self.hooks, operations).await
+                apply_operations(&catalog, &mut t, &self.hooks, head, operations).await
             }
             (Ok(catalog), Work::Derive(features)) => {
                 derive_features(&catalog, &mut t, &self.hooks, features).await
@@ -355,6 +355,12 @@ impl Store for SqliteStore {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::DATABASE
+    }
+
+    async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
+        self.gathered().await?;
+        self.read(|conn, catalog| Ok((audit::head(conn)?, catalog)))
+            .await
     }
 
     async fn info(&self) -> Result<StoreInfo> {

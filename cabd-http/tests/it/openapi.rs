@@ -61,6 +61,7 @@ async fn every_parameter_is_read_and_no_other_is_described() {
         "namefilter",
         "attributes",
         "fields",
+        "options",
         "lang",
         "format",
     ]

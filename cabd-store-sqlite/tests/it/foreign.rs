@@ -6,7 +6,7 @@ use std::process::Command;
 use cabd_core::feature::Operation;
 use cabd_core::query::FeatureQuery;
 use cabd_core::store::{AuditStore, CatalogStore, FeatureStore, FeatureStoreExt, Store};
-use cabd_core::{ChangeHead, CommitNumber, Geometry, Uuid, Value};
+use cabd_core::{ChangeHead, Geometry, Uuid, Value};
 use cabd_store_sqlite::SqliteStore;
 use futures::TryStreamExt;
 
