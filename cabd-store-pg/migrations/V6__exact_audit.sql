@@ -21,33 +21,66 @@ CREATE TABLE cabd.audit_table (
 );
 COMMENT ON TABLE cabd.audit_table IS 'The audited tables, and the query that gives the present values of the row of a log row ($1).';
 
+-- The present values of the row of a log row, by the queries of cabd.audit_table: made anew at the end of a transaction that
+-- changes these, so that their plans are kept.
+CREATE FUNCTION cabd.make_present_values() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    branches text;
+BEGIN
+    IF current_setting('cabd.present_made', true) = pg_current_xact_id()::text THEN
+        RETURN NULL;
+    END IF;
+    SELECT string_agg(format(E'WHEN %L THEN RETURN (%s);\n', schemaname || '.' || tablename, present), '')
+    INTO branches FROM cabd.audit_table;
+    EXECUTE format('CREATE OR REPLACE FUNCTION cabd.present_values(r cabd.audit_record) RETURNS jsonb LANGUAGE plpgsql STABLE AS %L',
+        CASE WHEN branches IS NULL THEN 'BEGIN RETURN NULL; END'
+        ELSE 'BEGIN CASE r.schemaname || ''.'' || r.tablename ' || branches || 'ELSE RETURN NULL; END CASE; END' END);
+    PERFORM set_config('cabd.present_made', pg_current_xact_id()::text, true);
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER make_present_values AFTER INSERT OR UPDATE OR DELETE ON cabd.audit_table
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cabd.make_present_values();
+CREATE FUNCTION cabd.present_values(r cabd.audit_record) RETURNS jsonb LANGUAGE plpgsql STABLE AS 'BEGIN RETURN NULL; END';
+
 -- What a bulk load inserted: what is there, under what later changes have replaced, nulls left out.
 CREATE FUNCTION cabd.inserted_values(r cabd.audit_record) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE
     was jsonb := '{}';
-    now jsonb;
-    query text;
-    l cabd.audit_record;
+    l record;
 BEGIN
-    FOR l IN
-        SELECT * FROM cabd.audit_record a
-        WHERE (a.cabd_id = r.cabd_id OR (a.cabd_id IS NULL AND r.cabd_id IS NULL))
-            AND a.schemaname = r.schemaname AND a.tablename = r.tablename AND a.revision > r.revision
-            AND a.datasource_id IS NOT DISTINCT FROM r.datasource_id
-            AND a.id_pk IS NOT DISTINCT FROM r.id_pk AND a.row_key IS NOT DISTINCT FROM r.row_key
-        ORDER BY a.revision
-    LOOP
-        was := coalesce(l.oldvalues, '{}') || was;
-        IF l.action = 'DELETE' THEN
-            RETURN jsonb_strip_nulls(was);
-        END IF;
-    END LOOP;
-    SELECT t.present INTO query FROM cabd.audit_table t
-    WHERE t.schemaname = r.schemaname AND t.tablename = r.tablename;
-    IF query IS NOT NULL THEN
-        EXECUTE query INTO now USING r;
+    IF r.cabd_id IS NULL THEN
+        FOR l IN
+            SELECT a.action, a.oldvalues FROM cabd.audit_record a
+            WHERE a.cabd_id IS NULL AND a.schemaname = r.schemaname AND a.tablename = r.tablename
+                AND a.revision > r.revision AND a.datasource_id IS NOT DISTINCT FROM r.datasource_id
+                AND a.id_pk IS NOT DISTINCT FROM r.id_pk AND a.row_key IS NOT DISTINCT FROM r.row_key
+            ORDER BY a.revision
+        LOOP
+            was := coalesce(l.oldvalues, '{}') || was;
+            IF l.action = 'DELETE' THEN
+                RETURN jsonb_strip_nulls(was);
+            END IF;
+        END LOOP;
+    ELSE
+        FOR l IN
+            SELECT a.action, a.oldvalues FROM cabd.audit_record a
+            WHERE a.cabd_id = r.cabd_id AND a.schemaname = r.schemaname AND a.tablename = r.tablename
+                AND a.revision > r.revision AND a.datasource_id IS NOT DISTINCT FROM r.datasource_id
+                AND a.id_pk IS NOT DISTINCT FROM r.id_pk AND a.row_key IS NOT DISTINCT FROM r.row_key
+            ORDER BY a.revision
+        LOOP
+            was := coalesce(l.oldvalues, '{}') || was;
+            IF l.action = 'DELETE' THEN
+                RETURN jsonb_strip_nulls(was);
+            END IF;
+        END LOOP;
     END IF;
-    RETURN jsonb_strip_nulls(coalesce(now, '{}') || was);
+    IF was = '{}' THEN
+        RETURN coalesce(cabd.present_values(r), '{}');
+    END IF;
+    RETURN jsonb_strip_nulls(coalesce(cabd.present_values(r), '{}') || was);
 END
 $$;
 
