@@ -10,7 +10,7 @@ use super::views::{Hider, TileView};
 use crate::catalog::{Catalog, Relation};
 use crate::error::Result;
 use crate::id::CommitNumber;
-use crate::store::Store;
+use crate::store::{ChangeQuery, Store};
 use crate::tile::{MAX_ZOOM, Reach, Spot, Tile};
 
 /// The most features of a change that are followed one by one.
@@ -104,7 +104,11 @@ impl Touched {
         }
         let mut out: HashMap<Option<String>, HashSet<Uuid>> = HashMap::new();
         let mut n = 0;
-        let mut log = store.changes_since(after).await?;
+        let which = ChangeQuery {
+            values: false,
+            ..ChangeQuery::since(after)
+        };
+        let mut log = store.changes(&which).await?;
         while let Some(entry) = log.try_next().await? {
             let (Some(id), Some(base)) = (entry.cabd_id, bases.get(&(entry.schema, entry.table)))
             else {
