@@ -13,6 +13,7 @@ pub mod evolution_of_types;
 pub mod filters;
 pub mod followed;
 pub mod labels;
+pub mod logged;
 pub mod names;
 pub mod paging;
 pub mod parts;
@@ -238,6 +239,16 @@ macro_rules! __conformance_cases {
                 the_log_says_who
                 an_unchanged_row_is_not_logged_beside_a_changed_one
                 codes_are_logged_like_other_rows
+            }
+            logged {
+                a_new_row_logs_its_values_and_a_deleted_one_what_was_there
+                an_update_logs_what_changed_and_nothing_else
+                a_move_is_logged_with_every_digit
+                a_change_of_the_last_instant_alone_is_not_logged
+                many_rows_at_once_are_logged_like_single_ones
+                entries_name_their_rows
+                changes_are_asked_by_relation_feature_and_commit
+                a_changeset_says_who_when_and_why
             }
             updates {
                 a_suggested_update_marks_its_feature_until_it_is_done
