@@ -29,6 +29,8 @@ pub(crate) const MEDIA_TYPE: &str = "application/vnd.mapbox-vector-tile";
 pub(super) const ROOTS: [&str; 2] = ["/tiles/", "/clustertile/"];
 /// The deepest zoom at which something new is to be seen; maps draw further ones from it.
 const USEFUL_ZOOM: u8 = 16;
+/// The parameters that choose features of a tile.
+const CONDITIONS: [&str; 4] = ["filter", "namefilter", "types", "bbox"];
 const DESCRIPTION: &str = "tilejson.json";
 /// A smaller tile is not packed.
 const PACK_BYTES: usize = 512;
@@ -78,7 +80,7 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
         Some(name) => Some(moment.view(name)?),
         None => None,
     };
-    if let Some(asked) = asked.filter(|a| a.query.has("filter") || a.query.has("namefilter")) {
+    if let Some(asked) = asked.filter(|a| CONDITIONS.iter().any(|name| a.query.has(name))) {
         let made = of_filter(&app, &asked, view, tile, wanted.clusters).await?;
         return Ok(respond(&app, &parts.headers, lang, &made));
     }
@@ -154,12 +156,14 @@ async fn of_filter(
     clusters: bool,
 ) -> Result<Made, Box<Problem>> {
     let Some(view) = view else {
-        let value = asked.query.all("filter").next().unwrap_or_default();
+        let given = CONDITIONS.iter().find(|name| asked.query.has(name));
+        let name = given.copied().unwrap_or("filter");
+        let value = asked.query.all(name).next().unwrap_or_default();
         let (en, fr) = (
             "only the tiles of one type are filtered",
             "seules les tuiles d’un type sont filtrées",
         );
-        return Err(Box::new(Problem::parameter("filter", value, en, fr).hint(
+        return Err(Box::new(Problem::parameter(name, value, en, fr).hint(
             "ask for one type: /tiles/{type}/{z}/{x}/{y}.mvt",
             "demandez un seul type : /tiles/{type}/{z}/{x}/{y}.mvt",
         )));
@@ -167,6 +171,9 @@ async fn of_filter(
     let mut question = view.question();
     question.lang = asked.lang;
     lists::conditions(asked, &mut question)?;
+    let ft = app.store.catalog().await?;
+    let ft = ft.feature_type(&view.feature_type)?;
+    lists::part(asked, ft, &mut question)?;
     Ok(filtered(app, view, &question, asked.lang, tile, clusters).await?)
 }
 

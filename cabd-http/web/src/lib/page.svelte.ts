@@ -185,7 +185,13 @@ export class Page {
   }
 
   symbol(type: string): Symbol {
-    return this.symbols.get(type) ?? { path: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16z', colour: '#57606a' };
+    return this.symbols.get(type) ?? { path: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16z', colour: '#57606a', dark: '#a9b4bd' };
+  }
+
+  /** The colour of a type's symbol. */
+  colour(type: string): string {
+    const symbol = this.symbol(type);
+    return this.dark ? symbol.dark : symbol.colour;
   }
 
   /** A feature's name in the language of the page. */
