@@ -5,6 +5,7 @@ mod cases;
 mod flow;
 mod limits;
 mod openapi;
+mod page;
 mod refusals;
 mod same;
 mod support;
