@@ -26,14 +26,14 @@ function parts(page: Page): Part[] {
 
 /** What the tiles hang on: while it stays, the source stays. */
 export function sourceKey(page: Page): string {
-  return isWhole(page) ? `all ${page.place.lang}` : `${page.subject} ${page.question} ${page.place.lang}`;
+  return isWhole(page) ? `all ${page.lang}` : `${page.subject} ${page.question} ${page.lang}`;
 }
 
 /** Where the map's features come from for what is asked about. */
 export function featureSource(page: Page): SourceSpecification {
   const whole = isWhole(page);
   const path = whole ? '/tiles' : `/tiles/${encodeURIComponent(page.subject)}`;
-  const url = page.api.url(`${path}/{z}/{x}/{y}.mvt`, whole ? undefined : page.question, page.place.lang);
+  const url = page.api.url(`${path}/{z}/{x}/{y}.mvt`, whole ? undefined : page.question, page.lang);
   return { type: 'vector', tiles: [url.replace(/%7B/gi, '{').replace(/%7D/gi, '}')], maxzoom: DEEPEST, promoteId: 'cabd_id' };
 }
 
@@ -72,7 +72,7 @@ function drawn(page: Page, g: Ground, part: Part) {
     ? page.colour(part.type)
     : (['match', ['to-string', ['get', 'feature_type']], ...page.members.flatMap((m) => [m, page.colour(m)]), g.soft] as unknown as ExpressionSpecification);
   const of = { source: SOURCE, 'source-layer': part.layer };
-  const names = page.place.lang === 'fr' ? ['fr', 'en'] : ['en', 'fr'];
+  const names = page.lang === 'fr' ? ['fr', 'en'] : ['en', 'fr'];
   const fields = names.flatMap((l) => ['name', 'dam_name', 'fall_name', 'structure_name', 'stream_name'].map((n) => ['get', `${n}_${l}`]));
   const label = ['coalesce', ...fields, ['get', 'stream_name'], ''] as unknown as ExpressionSpecification;
   const dots: LayerSpecification = {

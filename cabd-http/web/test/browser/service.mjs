@@ -55,7 +55,7 @@ export function hostile(text) {
   const [head, ...lines] = readFileSync(SAMPLE[0][1], 'utf8').trim().split('\n');
   const columns = head.split(',');
   const row = lines[0].split(',');
-  const words = columns.map((name, i) => (/name|owner|comment|note|municip/.test(name) ? `"${text.replaceAll('"', '""')}"` : row[i]));
+  const words = columns.map((name, i) => (/^(name|river|reservoir)_|^(owner|comment)$/.test(name) ? `"${text.replaceAll('"', '""')}"` : row[i]));
   const file = join(folder, 'hostile.csv');
   writeFileSync(file, `${head}\n${words.join(',')}\n`);
   return [['sample-dams', file]];

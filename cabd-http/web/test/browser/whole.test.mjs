@@ -131,8 +131,7 @@ test('a click on the map opens what is there; an area is drawn', async () => {
   const { page } = v;
   const box = await page.locator('.holder').boundingBox();
   await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
-  await page.waitForSelector('.feature h1');
-  assert.match(await page.textContent('.feature h1'), /Daniel-Johnson/);
+  await page.waitForFunction(() => /Daniel-Johnson/.test(document.querySelector('.feature h1')?.textContent ?? ''));
   await v.go('/?lang=en&type=dams&room=filter');
   await page.locator('fieldset .button').first().click();
   await page.mouse.move(box.x + 80, box.y + 80);
