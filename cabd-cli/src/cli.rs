@@ -58,6 +58,8 @@ pub enum Command {
     Export(commands::export::Export),
     /// Show what a store is and what it holds
     Info(commands::info::Info),
+    /// Write the data dictionary: types, attributes, codes, sources
+    Dictionary(commands::dictionary::WriteDictionary),
     /// Look for damage, drift and missing pieces
     Doctor(commands::doctor::Doctor),
     /// Change the catalogue: check, plan, apply, show, undo, purge, adopt

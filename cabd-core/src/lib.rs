@@ -7,6 +7,8 @@
 pub mod catalog;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod dictionary;
+pub mod edit;
 pub mod error;
 pub mod feature;
 pub mod format;

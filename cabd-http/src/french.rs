@@ -30,7 +30,11 @@ pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
 }
 
 /// Sentences of the core that can reach a client, `{}` standing for what varies.
-const SENTENCES: [(&str, &str); 27] = [
+const SENTENCES: [(&str, &str); 28] = [
+    (
+        "not a part of the data dictionary",
+        "pas une partie du dictionnaire de données",
+    ),
     ("not a box", "pas une boîte"),
     (
         "the corners of the box are swapped",

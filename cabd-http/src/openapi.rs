@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::problem;
 use crate::request::Form;
-use crate::routes::{features, sources};
+use crate::routes::{docs, features, sources};
 
 /// The parameters of the API, by name.
 fn parameter(name: &str) -> Value {
@@ -65,6 +65,11 @@ fn parameter(name: &str) -> Value {
             "Attributes whose values are counted, at most twelve: codes, words, yes and no; of numbers and dates the answer has equal steps.",
             json!({"type": "string"}),
             json!({"maxItems": 12}),
+        ),
+        "options" => list(
+            "Only this: ds for the data sources, types for every type, or names of feature types. Everything without it.",
+            json!({"type": "string"}),
+            json!({}),
         ),
         "fields" => query(
             "all: with date and version of each source.",
@@ -137,7 +142,7 @@ fn operation(o: &Operation<'_>) -> Value {
     let mut content = Map::new();
     for form in o.forms {
         let (media, schema) = match form {
-            Form::Csv => ("text/csv", json!({"type": "string"})),
+            Form::Csv | Form::Html | Form::Markdown => (form.essence(), json!({"type": "string"})),
             _ => (
                 form.media_type(),
                 json!({"$ref": format!("#/components/schemas/{}", o.schema)}),
@@ -261,6 +266,18 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
                 schema: "DataSources",
                 list: false,
                 statuses: &[400, 404, 406, 503],
+            },
+        ),
+        (
+            "/docs",
+            Operation {
+                id: "getDictionary",
+                summary: "The data dictionary: types, attributes, codes, data sources",
+                parameters: &["options"],
+                forms: &docs::FORMS,
+                schema: "Description",
+                list: false,
+                statuses: &[400, 406, 503],
             },
         ),
         (

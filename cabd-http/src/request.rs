@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use cabd_core::Lang;
 use cabd_core::format::Format;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -23,6 +23,10 @@ pub(crate) enum Form {
     GeoJson,
     /// Comma-separated values.
     Csv,
+    /// A web page.
+    Html,
+    /// Markdown.
+    Markdown,
 }
 
 impl Form {
@@ -32,6 +36,8 @@ impl Form {
             Form::Json => "json",
             Form::GeoJson => "geojson",
             Form::Csv => "csv",
+            Form::Html => "html",
+            Form::Markdown => "md",
         }
     }
 
@@ -41,10 +47,13 @@ impl Form {
             Form::Json => "application/json",
             Form::GeoJson => Format::GeoJson.media_type(),
             Form::Csv => Format::Csv.media_type(),
+            Form::Html => "text/html; charset=utf-8",
+            Form::Markdown => "text/markdown; charset=utf-8",
         }
     }
 
-    fn essence(self) -> &'static str {
+    /// The media type without its parameters.
+    pub(crate) fn essence(self) -> &'static str {
         self.media_type().split(';').next().unwrap_or_default()
     }
 }
@@ -91,6 +100,17 @@ impl Query {
             .iter()
             .filter(move |(n, _)| n == name)
             .map(|(_, v)| v.as_str())
+    }
+
+    /// The same query as the address of a link, with another value of a parameter.
+    pub(crate) fn with(&self, name: &str, value: &str) -> String {
+        let others = self.0.iter().filter(|(n, _)| n != name);
+        let all = others.map(|(n, v)| (n.as_str(), v.as_str()));
+        let pairs = all.chain([(name, value)]).map(|(n, v)| {
+            let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+            format!("{}={}", encode(n), encode(v))
+        });
+        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
     }
 
     /// The only value of a parameter.
@@ -377,5 +397,7 @@ mod tests {
         assert_eq!(q.one("lang").unwrap(), Some(""));
         assert!(q.one("filter").is_err());
         assert!(Query::read("filter=%E9").is_err());
+        let q = Query::read("options=a%22b&lang=en").unwrap();
+        assert_eq!(q.with("lang", "fr"), "?options=a%22b&lang=fr");
     }
 }

@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 
 use cabd_core::catalog::Table;
 use cabd_core::error::Result;
-use cabd_core::id::CommitNumber;
+use cabd_core::id::{CommitNumber, Uuid};
 use cabd_core::store::{AuditStore, BoxStream, ForeignChanges, LogEntry};
 
 use crate::PgStore;
@@ -66,6 +66,22 @@ impl AuditStore for PgStore {
             }
         });
         Ok(entries.boxed())
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        let session = self.pool.session().await?;
+        let statement = session
+            .prepare(include_str!("../sql/last_changes.sql"))
+            .await?;
+        let found = session
+            .client()?
+            .query_opt(&statement, &[&[feature].as_slice()])
+            .await
+            .map_err(pg)?;
+        match found {
+            Some(row) => Ok(CommitNumber(row.try_get(1).map_err(pg)?)),
+            None => Ok(CommitNumber::default()),
+        }
     }
 
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {

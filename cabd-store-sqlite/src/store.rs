@@ -13,13 +13,13 @@ use cabd_core::store::{
     OperationStream, RecordQuery, RecordStream, Store, StoreInfo, apply_operations,
     derive_features,
 };
-use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
+use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result, Uuid};
 use futures::StreamExt;
 use rusqlite::Connection;
 
 use crate::error::{db, lost};
 use crate::pool::{Pool, open_writer, write_ahead};
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, last_change};
 use crate::{catalog, derive, doctor, evolve, features, migrate, registered, spatial, sql};
 
 /// A cabd inventory in one SpatiaLite file.
@@ -220,7 +220,7 @@ impl SqliteStore {
         let load = self.catalog_of();
         let applied = match (t.catalog(load).await, work) {
             (Ok(catalog), Work::Apply(operations)) => {
-                apply_operations(&catalog, &mut t, &self.hooks, operations).await
+                apply_operations(&catalog, &mut t, &self.hooks, head, operations).await
             }
             (Ok(catalog), Work::Derive(features)) => {
                 derive_features(&catalog, &mut t, &self.hooks, features).await
@@ -384,6 +384,10 @@ impl AuditStore for SqliteStore {
             }
         });
         Ok(features::stream(receiver).boxed())
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        self.read(move |conn, _| last_change(conn, feature)).await
     }
 
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {

@@ -4,6 +4,7 @@ pub mod basemap;
 pub mod codes;
 pub mod completions;
 pub mod derive;
+pub mod dictionary;
 pub mod doctor;
 pub mod export;
 pub mod info;
@@ -32,6 +33,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Query(query) => query.run().await,
         Command::Export(export) => export.run().await,
         Command::Info(info) => info.run().await,
+        Command::Dictionary(dictionary) => dictionary.run().await,
         Command::Doctor(doctor) => doctor.run().await,
         Command::Type(types) => types.run().await,
         Command::Set(sets) => sets.run().await,

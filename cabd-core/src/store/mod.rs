@@ -185,6 +185,9 @@ pub trait AuditStore: Send + Sync {
     /// The changes after a commit, oldest first, one entry a row.
     async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>>;
 
+    /// The newest commit that touched a feature or rows around it, 0 for none. Costs a look-up.
+    async fn last_change(&self, feature: uuid::Uuid) -> Result<CommitNumber>;
+
     /// What other programs have changed of features, or around them, since [`AuditStore::looked_at`] was told last: rows of
     /// these tables. `None` where there is nothing, where nobody else can write, and where this store cannot.
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {

@@ -5,6 +5,7 @@
 mod catalogue_lists;
 mod catalogue_texts;
 mod derived;
+mod dictionary;
 mod faults;
 mod format;
 mod load;

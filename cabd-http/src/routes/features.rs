@@ -201,7 +201,7 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
         };
         let format = match form {
             Form::Csv => Format::Csv,
-            Form::Json | Form::GeoJson => Format::GeoJson,
+            _ => Format::GeoJson,
         };
         let stalled = app.settings.stalled_time();
         let body = stream::body(features, format, options, urls, stalled).await?;

@@ -1,5 +1,6 @@
 //! The endpoints: one table for the router and for the description of the API.
 
+pub(crate) mod docs;
 pub(crate) mod features;
 mod service;
 pub(crate) mod sources;
@@ -64,6 +65,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
     for slash in ["", "/"] {
         let path = |end: &str| format!("{prefix}{end}{slash}");
         router = router
+            .route(&path("/docs"), handler(docs::dictionary))
             .route(&path("/features"), handler(features::every))
             .route(&path("/features/types"), handler(types::every))
             .route(&path("/features/types/{type}"), handler(types::one))

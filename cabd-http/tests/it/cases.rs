@@ -46,6 +46,7 @@ cases! {
     a_sorted_list_goes_on_after_an_offset
     a_summary_counts_each_value_of_what_passes
     every_data_source_is_listed_with_its_attribution
+    the_dictionary_is_served_in_the_asked_language
     a_bad_value_is_400_and_pointed_at
     what_is_not_there_is_404
     problems_speak_french
@@ -645,4 +646,57 @@ async fn every_data_source_is_listed_with_its_attribution(here: &Here) {
         assert!(source.as_object().unwrap().contains_key("attribution"));
         assert!(source.get("id").is_none());
     }
+}
+
+async fn the_dictionary_is_served_in_the_asked_language(here: &Here) {
+    let page = here.ok("/docs").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let text = page.text();
+    for part in [
+        "lang=\"en\"",
+        "id=\"ft_dams\"",
+        "id=\"dams_height_m\"",
+        "id=\"ds\"",
+        "href=\"?lang=fr\"",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(!text.contains("<script"));
+    let french = here
+        .get_with("/docs/?options=dams", &[("accept-language", "fr-CA")])
+        .await;
+    assert_eq!(french.header("content-language"), "fr");
+    let text = french.text();
+    assert!(
+        text.contains("Dictionnaire de données")
+            && text.contains("href=\"?options=dams&amp;lang=en\"")
+    );
+    assert!(!text.contains("id=\"ft_waterfalls\"") && !text.contains("id=\"ds\""));
+
+    let both = here
+        .ok("/docs?options=ds,waterfalls&options=fishways&format=md")
+        .await;
+    assert_eq!(both.header("content-type"), "text/markdown; charset=utf-8");
+    let text = both.text();
+    assert!(
+        text.contains("(`waterfalls`)")
+            && text.contains("(`fishways`)")
+            && text.contains("## Data sources")
+    );
+    assert!(!text.contains("(`dams`)"));
+    assert!(
+        here.ok("/docs?options=types&format=csv")
+            .await
+            .text()
+            .contains("attribute,dams,height_m,double")
+    );
+
+    let known = here
+        .get_with("/docs", &[("if-none-match", page.header("etag"))])
+        .await;
+    assert_eq!(known.status, 304);
+    let bad = here.get("/docs?options=dams,lakes&lang=fr").await;
+    assert_eq!(bad.status, 400);
+    assert_eq!(bad.json()["errors"][0]["pointer"], "#/query/options");
+    assert_eq!(bad.json()["errors"][0]["value"], "lakes");
 }

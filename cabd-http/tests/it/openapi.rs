@@ -64,6 +64,7 @@ async fn every_parameter_is_read_and_no_other_is_described() {
         "offset",
         "by",
         "fields",
+        "options",
         "lang",
         "format",
     ]

@@ -69,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sensor", &["catalog"]),
     ("board", &[]),
     ("query", MEANING),
+    ("edit", &["catalog", "feature"]),
     ("tile", MEANING),
     // Of `query` only its options: see `allowed`.
     (
@@ -81,13 +82,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("memory", FROM_STORE),
     ("intake", FROM_STORE),
     ("load", FROM_STORE),
+    // Rows of data sources are records of a store.
+    ("dictionary", &["catalog", "store"]),
     ("synth", FROM_STORE),
     // The suite plays random changes on the reference and on the store under test, and plants faults in the reference.
     (
         "conformance",
         &[
-            "catalog", "feature", "people", "review", "sensor", "board", "query", "tile", "format",
-            "store", "memory",
+            "catalog", "feature", "people", "review", "sensor", "board", "query", "edit", "tile",
+            "format", "store", "memory",
         ],
     ),
 ];

@@ -187,6 +187,7 @@ const TEXTS = {
   api: ['For programs', 'Pour les programmes'],
   apiText: ['Every number and list here can be asked for by programs.', 'Chaque nombre et chaque liste peut être demandé par un programme.'],
   apiDescription: ['Description of the API', 'Description de l’API'],
+  dictionary: ['What every attribute means', 'Ce que signifie chaque attribut'],
   baseMap: ['Base map', 'Fond de carte'],
   baseMapText: ['Land and borders: Natural Earth (public domain).', 'Terres et frontières : Natural Earth (domaine public).'],
   dataSources: ['Where the data come from', 'D’où viennent les données'],
