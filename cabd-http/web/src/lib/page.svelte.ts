@@ -54,7 +54,9 @@ export class Page {
   dark = $state(false);
   online = $state(navigator.onLine);
   said = $state('');
+  /** Whom to name as sources of the features, and of the base map. */
   credits = $state.raw<string[]>([]);
+  groundCredit = $state('');
 
   readonly lang = $derived(this.place.lang);
   /** The super type of all, where the inventory has one. */
@@ -182,6 +184,9 @@ export class Page {
       if (!(e instanceof Trouble && e.status === 404)) throw e;
     }
     if (lang === this.lang) this.heads = heads;
+    // Without them the page works; they are named where they are known.
+    const named = (owners: { attribution?: string | null }[]) => [...new Set(owners.flatMap((o) => o.attribution ?? []))];
+    this.api.owners(lang).then((owners) => (this.credits = named(owners)), () => undefined);
   }
 
   head(type: string): TypeHead | undefined {

@@ -68,7 +68,10 @@ function drawn(page: Page, g: Ground, part: Part) {
   const code: ExpressionSpecification = ['to-string', ['coalesce', ['get', 'passability_status_code'], 0]];
   const image: ExpressionSpecification =
     page.place.colour === 'passability' ? ['concat', 'symbol|', type, '|', code] : ['concat', 'symbol|', type];
-  const colour: ExpressionSpecification | string = part.type
+  // A dot stands for features of any passability.
+  const colour: ExpressionSpecification | string = page.place.colour === 'passability'
+    ? g.soft
+    : part.type
     ? page.colour(part.type)
     : (['match', ['to-string', ['get', 'feature_type']], ...page.members.flatMap((m) => [m, page.colour(m)]), g.soft] as unknown as ExpressionSpecification);
   const of = { source: SOURCE, 'source-layer': part.layer };
@@ -108,7 +111,7 @@ function drawn(page: Page, g: Ground, part: Part) {
       'text-field': SHORT, 'text-font': FONT, 'text-size': ['interpolate', ['linear'], ['log10', COUNT], 1, 10, 4, 13], 'text-padding': 1,
       'symbol-sort-key': ['-', 0, COUNT],
     },
-    paint: { 'text-color': '#ffffff', 'text-halo-color': colour, 'text-halo-width': 1.2 },
+    paint: { 'text-color': g.ring, 'text-halo-color': colour, 'text-halo-width': 1.2 },
   };
   return { dots, symbols, counts };
 }
