@@ -34,7 +34,9 @@ use cabd_core::catalog::{Catalog, Manifest, Relation};
 use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::id::CommitNumber;
 use cabd_core::query::FeatureQuery;
-use cabd_core::store::{AuditStore, Capabilities, FeatureStore, Finding, Hooks, Store, StoreInfo};
+use cabd_core::store::{
+    AuditStore, Capabilities, FeatureStore, Finding, Hooks, LogReader, Store, StoreInfo,
+};
 
 use crate::error::pg;
 use crate::pool::{Pool, Session};
@@ -49,6 +51,7 @@ const OLDEST_SERVER: i32 = 140_000;
 pub struct PgStore {
     pool: Pool,
     catalog: RwLock<Arc<Catalog>>,
+    log_reader: RwLock<Option<LogReader>>,
     /// Whether a big load left foreign keys to validate.
     unvalidated: AtomicBool,
     hooks: Hooks,
@@ -116,6 +119,7 @@ impl PgStore {
             pool: Pool::new(config::read(url)?)?,
             catalog: RwLock::new(Arc::new(Catalog::assemble(-1, Manifest::default()))),
             unvalidated: AtomicBool::new(false),
+            log_reader: RwLock::default(),
             hooks: Hooks::default(),
         })
     }

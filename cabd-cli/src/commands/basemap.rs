@@ -142,7 +142,7 @@ impl Build {
     fn write(&self, things: &[Ground], reach: Reach) -> Result<usize> {
         let place = self.output.display().to_string();
         let failed = |e: pmtiles::PmtError| match e {
-            pmtiles::PmtError::WriteError(e) => Error::from(e).at(place.clone()),
+            pmtiles::PmtError::Reading(e) => Error::from(e).at(place.clone()),
             e => Error::internal("the base map cannot be written")
                 .because(e)
                 .at(place.clone()),

@@ -10,14 +10,14 @@ use serde_json::Value;
 use crate::support::{Database, Desk, sample};
 
 /// A running service; killed when dropped.
-struct Serving {
+pub struct Serving {
     child: Child,
-    at: String,
+    pub at: String,
     err: BufReader<std::process::ChildStderr>,
 }
 
 impl Serving {
-    fn start(desk: &Desk, arguments: &[&str]) -> Self {
+    pub fn start(desk: &Desk, arguments: &[&str]) -> Self {
         let mut all = vec!["serve"];
         all.extend(arguments);
         all.extend(["--listen", "127.0.0.1:0"]);
@@ -32,7 +32,7 @@ impl Serving {
         Self { child, at, err }
     }
 
-    fn send(&self, path: &str) -> TcpStream {
+    pub fn send(&self, path: &str) -> TcpStream {
         let mut socket = TcpStream::connect(&self.at).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(60)))

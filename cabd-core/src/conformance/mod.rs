@@ -33,6 +33,7 @@
 mod cases;
 pub mod elsewhere;
 pub mod faults;
+pub mod mvt;
 pub mod random;
 pub mod shipped;
 pub mod world;
@@ -41,8 +42,8 @@ use futures::future::BoxFuture;
 
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, editing, evolution,
-    evolution_of_types, filters, followed, labels, names, paging, parts, queries, space, supers,
-    updates, values, writing,
+    evolution_of_types, filters, followed, labels, logged, names, paging, parts, queries, space,
+    supers, tiles, updates, values, writing,
 };
 
 use crate::store::Store;

@@ -81,7 +81,7 @@ impl Ground {
 pub fn draw_ground<'a>(tile: Tile, things: impl IntoIterator<Item = &'a Ground>) -> Vec<u8> {
     let mut layers: BTreeMap<&str, Layer<'a>> = BTreeMap::new();
     for thing in things {
-        let Some(shape) = Shape::of(&thing.geometry, tile, thing.spot.place()) else {
+        let Some(shape) = Shape::of(&thing.geometry, tile, &thing.spot) else {
             continue;
         };
         let tags = thing

@@ -48,7 +48,7 @@ const GUARDED: &[(&str, &[&str])] = &[
     ("diesel*", &[]),
     ("sea-orm*", &[]),
     ("r2d2*", &[]),
-    ("axum*", &["cabd-http", "cabd-cli"]),
+    ("axum*", &["cabd-http", "cabd-cli", "cabd-benches"]),
     ("hyper*", &["cabd-http"]),
     ("tower-http", &["cabd-http"]),
     ("pyo3*", &["cabd-py"]),
