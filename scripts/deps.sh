@@ -37,7 +37,6 @@ if [ "$wanted" = test ]; then
     pg_bindir >/dev/null || missing+=(postgis-server)
     have spatialite || missing+=(spatialite-bin)
     have ogr2ogr || missing+=(gdal-bin)
-    have npm || missing+=(nodejs npm)
 fi
 if [ "$wanted" = python ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
