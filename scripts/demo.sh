@@ -115,3 +115,4 @@ show "Every barrier as GeoJSON, for any other program" \
     cabd export "$store" --type barriers --format geojson -o demo/barriers.geojson
 
 printf '\nThe inventory is %s: one file, open to QGIS, ogr2ogr and the spatialite shell.\n' "$store"
+printf 'To look at it: %s serve %s, then http://127.0.0.1:8080/\n' "${target#"$root/"}/debug/cabd" "$store"

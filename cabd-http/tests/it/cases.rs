@@ -44,6 +44,7 @@ cases! {
     a_type_is_described_with_values_and_ranges
     data_sources_are_told_as_json_and_csv
     a_sorted_list_goes_on_after_an_offset
+    a_tile_is_narrowed_by_types_and_box
     a_summary_counts_each_value_of_what_passes
     every_data_source_is_listed_with_its_attribution
     the_dictionary_is_served_in_the_asked_language
@@ -702,4 +703,25 @@ async fn the_dictionary_is_served_in_the_asked_language(here: &Here) {
     assert_eq!(bad.status, 400);
     assert_eq!(bad.json()["errors"][0]["pointer"], "#/query/options");
     assert_eq!(bad.json()["errors"][0]["value"], "lakes");
+}
+
+async fn a_tile_is_narrowed_by_types_and_box(here: &Here) {
+    let of = |query: &'static str| async move {
+        let path = format!("/tiles/all_features/0/0/0.mvt?{query}");
+        let got = here.get(&path).await;
+        let text = String::from_utf8_lossy(&got.body).into_owned();
+        (got.status.as_u16(), text)
+    };
+    let (status, all) = of("lang=en").await;
+    assert_eq!(status, 200);
+    assert!(all.contains(&id(1).to_string()));
+    let (_, falls) = of("types=waterfalls").await;
+    assert!(falls.len() < all.len() && !falls.contains(&id(1).to_string()));
+    let (_, near) = of("bbox=-75.6,45.3,-75.4,45.5").await;
+    assert!(near.len() < all.len() && near.contains(&id(1).to_string()));
+    assert_eq!(of("bbox=1,1,2,2").await.0, 204);
+    assert_eq!(of("bbox=1,1,2").await.0, 400);
+    let every = here.get("/tiles/0/0/0.mvt?types=dams").await;
+    assert_eq!(every.status, 400);
+    assert_eq!(every.json()["errors"][0]["parameter"], "types");
 }
