@@ -42,7 +42,7 @@ pub(crate) fn add(router: Router<Arc<App>>, settings: &Settings) -> Router<Arc<A
         .route("/", routes::handler(index))
         .route("/feature/{uuid}", routes::handler(index))
         .route("/assets/{*file}", get(asset));
-    for file in ["sw.js", "manifest.webmanifest", "icon.svg"] {
+    for file in ["sw.js", "manifest.webmanifest", "icon.svg", "licences.txt"] {
         let answer = move |State(app): State<Arc<App>>, headers: HeaderMap| async move {
             file_of(&app, file, &headers, ASK_AGAIN)
         };
@@ -76,6 +76,7 @@ fn media_type(file: &str) -> &'static str {
         "webmanifest" => "application/manifest+json",
         "svg" => "image/svg+xml",
         "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

@@ -171,6 +171,7 @@ const TEXTS = {
   api: ['For programs', 'Pour les programmes'],
   apiText: ['Every number and list here can be asked for by programs.', 'Chaque nombre et chaque liste peut être demandé par un programme.'],
   apiDescription: ['Description of the API', 'Description de l’API'],
+  licences: ['Licences of what this page is made of', 'Licences de ce dont cette page est faite'],
   dictionary: ['What every attribute means', 'Ce que signifie chaque attribut'],
   baseMap: ['Base map', 'Fond de carte'],
   baseMapText: ['Land and borders: Natural Earth (public domain).', 'Terres et frontières : Natural Earth (domaine public).'],
