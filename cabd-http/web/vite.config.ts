@@ -20,7 +20,9 @@ function licences(): string {
   const text = (part: string) => {
     const folder = join('node_modules', part);
     const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
-    if (!file) throw new Error(`${part} has no licence file`);
+    const about = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>;
+    const named = `${JSON.stringify(about.license)}, ${JSON.stringify(about.repository ?? about.author)}`;
+    if (!file) return `${part}\n${'='.repeat(part.length)}\n\n${named}\n`;
     return `${part}\n${'='.repeat(part.length)}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
   };
   return PARTS.map(text).join('\n\n');
