@@ -83,7 +83,8 @@ fn media_type(file: &str) -> &'static str {
 
 /// A file as it was built, packed where the client accepts it.
 fn file_of(app: &App, file: &str, headers: &HeaderMap, kept: &'static str) -> Response<Body> {
-    let Some(plain) = Built::get(file).filter(|_| !file.ends_with(".br") && !file.ends_with(".gz"))
+    let Some(plain) = Built::get(file)
+        .filter(|_| !file.contains("..") && !file.ends_with(".br") && !file.ends_with(".gz"))
     else {
         return routes::nowhere().into_response();
     };
