@@ -2,15 +2,19 @@
 # ARGS adds arguments to `unit`, `suite` and `bench`: make suite ARGS="-p cabd-core page"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint docs unit suite examples pg pg-stop bench build clean-pg
+.PHONY: help page demo test fmt lint docs unit suite examples pg pg-stop bench build clean-pg
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+page: ## build the map page into cabd-http/web/dist (needs Node 20.19 or later)
+	@scripts/deps.sh page
+	@scripts/page.sh build
+
 demo: ## build cabd, load the sample and the real data beside the checkout, answer questions; writes demo/ (installs a C compiler if missing)
 	@scripts/demo.sh
 
-test: ## everything CI checks (installs PostGIS, the spatialite shell and GDAL by apt if missing)
+test: ## everything CI checks (installs PostGIS, the spatialite shell, GDAL and Chromium by apt if missing)
 	@scripts/deps.sh test
 	@scripts/test.sh
 
@@ -45,8 +49,9 @@ bench: ## measure against bare drivers and Python tools (makes .venv)
 	@scripts/deps.sh test
 	CABD_PYTHON="$$(scripts/python-env.sh)" scripts/pg.sh run -- cargo bench -p cabd-benches $(ARGS)
 
-build: ## the release build of the cabd command
-	@scripts/deps.sh demo
+build: ## the release build of the cabd command, with its map page
+	@scripts/deps.sh page
+	@scripts/page.sh build
 	cargo build --release -p cabd-cli
 
 clean-pg: ## stop and remove every private server of this checkout, stale ones too

@@ -9,6 +9,11 @@ cd "$root"
 read -ra flags <<<"${CARGO_FLAGS:-}"
 
 scripts/deps.sh demo
+if have node && have npm && scripts/deps.sh page; then
+    scripts/page.sh build
+else
+    say "note: the map page is left out, it needs Node 20.19 or later with npm"
+fi
 say "building cabd (the first time takes some minutes)"
 cargo build "${flags[@]}" -p cabd-cli
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
@@ -110,3 +115,4 @@ show "Every barrier as GeoJSON, for any other program" \
     cabd export "$store" --type barriers --format geojson -o demo/barriers.geojson
 
 printf '\nThe inventory is %s: one file, open to QGIS, ogr2ogr and the spatialite shell.\n' "$store"
+printf 'To look at it: %s serve %s, then http://127.0.0.1:8080/\n' "${target#"$root/"}/debug/cabd" "$store"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# deps.sh demo|test|python: installs what the work needs and the machine lacks, by apt, and says what.
+# deps.sh demo|page|test|python: installs what the work needs and the machine lacks, by apt, and says what.
 #
 #   demo    a C compiler
-#   test    the same, PostgreSQL with PostGIS, the spatialite shell, GDAL's programs
+#   page    the same, and Node with npm for the map page
+#   test    the same, PostgreSQL with PostGIS, the spatialite shell, GDAL's programs, Chromium
 #   python  the same as demo, and Python's venv
 #
 # Never touches the Rust toolchain.
@@ -12,8 +13,8 @@ set -euo pipefail
 
 wanted=${1:-}
 case $wanted in
-demo | test | python) ;;
-*) die "usage: scripts/deps.sh demo|test|python" ;;
+demo | page | test | python) ;;
+*) die "usage: scripts/deps.sh demo|page|test|python" ;;
 esac
 
 have cargo || die "cargo is not on the PATH: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml") or later"
@@ -21,20 +22,35 @@ if [ "$wanted" = test ]; then
     cargo fmt --version >/dev/null 2>&1 || die "cargo fmt is missing: rustup component add rustfmt"
     cargo clippy --version >/dev/null 2>&1 || die "cargo clippy is missing: rustup component add clippy"
 fi
-have python3 || [ "$wanted" = demo ] || die "python3 is not on the PATH"
+case $wanted in
+test | python) have python3 || die "python3 is not on the PATH" ;;
+esac
 
 missing=()
 have cc || missing+=(build-essential)
+if [ "$wanted" = page ] || [ "$wanted" = test ]; then
+    have node || missing+=(nodejs)
+    have npm || missing+=(npm)
+fi
 if [ "$wanted" = test ]; then
+    have chromium || [ -n "${CABD_CHROMIUM:-}" ] || missing+=(chromium)
     pg_bindir >/dev/null || missing+=(postgis-server)
     have spatialite || missing+=(spatialite-bin)
     have ogr2ogr || missing+=(gdal-bin)
-    have npm || missing+=(nodejs npm)
 fi
 if [ "$wanted" = python ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi
-[ ${#missing[@]} -gt 0 ] || exit 0
+# Distributions have had older ones.
+node_is_new() {
+    [ "$wanted" != page ] && [ "$wanted" != test ] ||
+        node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+        die "the map page needs Node 20.19 or later, here is $(node --version): https://nodejs.org/en/download"
+}
+if [ ${#missing[@]} -eq 0 ]; then
+    node_is_new
+    exit 0
+fi
 
 # The server's package carries its version in its name; `postgis-server` above stands for whichever fits here.
 candidate() { [[ "$(apt-cache policy "$1" 2>/dev/null)" =~ Candidate:\ [^\(] ]]; }
@@ -88,3 +104,4 @@ apt install -y --no-install-recommends "${packages[@]}" || die "apt-get install 
 if [ "$wanted" = test ]; then
     pg_bindir >/dev/null || die "PostgreSQL with PostGIS is still not found after installing ${packages[*]}"
 fi
+node_is_new

@@ -46,6 +46,11 @@ rust_tests() {
     fi
 }
 
+page_in_a_browser() {
+    cargo build "${flags[@]}" -p cabd-cli
+    scripts/page.sh browser
+}
+
 python_tests() {
     local python
     python=$(scripts/python-env.sh)
@@ -67,6 +72,8 @@ all)
     # The steps that need no server come first; the rest runs inside `pg.sh run`, which ends the server in any case.
     trap finish EXIT
     step "format" cargo fmt --all --check
+    step "page" scripts/page.sh build
+    step "tests of the page" scripts/page.sh check
     step "lint" lint
     step "docs" docs
     trap - EXIT
@@ -80,6 +87,7 @@ served)
     step "tests" rust_tests
     step "small build" cargo build "${flags[@]}" -p cabd
     step "examples" scripts/examples.sh
+    step "page in a browser" page_in_a_browser
     step "commands in the docs" scripts/readme-check.sh
     if compgen -G 'tests/python/test_*.py' >/dev/null; then
         step "Python tests" python_tests

@@ -72,6 +72,8 @@ pub enum Command {
     Derive(commands::derive::Derive),
     /// Answer over HTTP
     Serve(commands::serve::Serve),
+    /// Make the base map of the page from GeoJSON files
+    Basemap(commands::basemap::Basemap),
     /// Fill a store with synthetic features, labelled as such
     Synth(commands::synth::Synth),
     /// Write a shell's completions to standard output

@@ -471,6 +471,25 @@ impl Bbox {
         x >= self.west && x <= self.east && y >= self.south && y <= self.north
     }
 
+    /// What two boxes have in common, where they do.
+    ///
+    /// ```
+    /// use cabd_core::Bbox;
+    /// let (a, b) = (Bbox::new(0.0, 0.0, 2.0, 2.0)?, Bbox::new(1.0, 1.0, 3.0, 3.0)?);
+    /// assert_eq!(a.common(&b), Some(Bbox::new(1.0, 1.0, 2.0, 2.0)?));
+    /// assert_eq!(a.common(&Bbox::new(5.0, 5.0, 6.0, 6.0)?), None);
+    /// # Ok::<(), cabd_core::Error>(())
+    /// ```
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        let both = Self {
+            west: self.west.max(other.west),
+            south: self.south.max(other.south),
+            east: self.east.min(other.east),
+            north: self.north.min(other.north),
+        };
+        (both.west <= both.east && both.south <= both.north).then_some(both)
+    }
+
     /// The smallest box, in degrees, that holds every position within `radius_m` metres.
     pub fn around(longitude: f64, latitude: f64, radius_m: f64) -> Self {
         let angle = radius_m / EARTH_RADIUS_M;

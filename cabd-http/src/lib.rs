@@ -4,6 +4,8 @@
 //! [`Settings`] is all that can be set. Answers stream: memory is flat, and a client that goes ends its query.
 //! `docs/http.md` describes the endpoints; `openapi.json` below the prefix is the same for programs.
 
+// The description of the API is one JSON text.
+#![recursion_limit = "256"]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod answer;

@@ -36,12 +36,7 @@ pub(crate) fn read(
         .map(str::parse)
         .transpose()
         .map_err(refuse)?;
-    query.bbox = asked
-        .query
-        .one("bbox")?
-        .map(str::parse)
-        .transpose()
-        .map_err(refuse)?;
+    part(asked, ft, &mut query)?;
     let most = number(asked, "max-results")?;
     let offset = number(asked, "offset")?.unwrap_or(0);
     if query.near.is_some() {
@@ -58,10 +53,6 @@ pub(crate) fn read(
                 .expected("a whole number, 0 or more", "un nombre entier, 0 ou plus"),
             ));
         }
-    }
-    if ft.is_super() {
-        let names = asked.query.all("types").flat_map(|t| t.split(','));
-        query.types = names.map(|t| t.trim().to_owned()).collect();
     }
     conditions(asked, &mut query)?;
     for key in asked.query.all("sort").flat_map(|t| t.split(',')) {
@@ -87,6 +78,22 @@ pub(crate) fn read(
         most,
         offset,
     })
+}
+
+/// Reads `bbox`, and `types` of a super type.
+pub(crate) fn part(
+    asked: &Asked,
+    ft: &FeatureType,
+    query: &mut FeatureQuery,
+) -> Result<(), Box<Problem>> {
+    let refuse = |e: cabd_core::Error| Box::new(Problem::of(&e));
+    let bbox = asked.query.one("bbox")?.map(str::parse);
+    query.bbox = bbox.transpose().map_err(refuse)?;
+    if ft.is_super() {
+        let names = asked.query.all("types").flat_map(|t| t.split(','));
+        query.types = names.map(|t| t.trim().to_owned()).collect();
+    }
+    Ok(())
 }
 
 /// Reads `filter` and `namefilter`.

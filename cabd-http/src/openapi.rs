@@ -53,6 +53,20 @@ fn parameter(name: &str) -> Value {
             "The attributes of a set: all, simple (or limited), mobile, vectortile, and others of the inventory. All attributes without it.",
             json!({"type": "string"}),
         ),
+        "sort" => list(
+            "Attributes to sort by, with - before one for largest first; what has no value comes last.",
+            json!({"type": "string"}),
+            json!({}),
+        ),
+        "offset" => query(
+            "So many features of the order are left out first. Beside it max-results gives the next part of a list.",
+            json!({"type": "integer", "minimum": 0}),
+        ),
+        "by" => list(
+            "Attributes whose values are counted, at most twelve: codes, words, yes and no; of numbers and dates the answer has equal steps.",
+            json!({"type": "string"}),
+            json!({"maxItems": 12}),
+        ),
         "options" => list(
             "Only this: ds for the data sources, types for every type, or names of feature types. Everything without it.",
             json!({"type": "string"}),
@@ -105,10 +119,12 @@ struct Operation<'a> {
     statuses: &'a [u16],
 }
 
-const LIST: [&str; 6] = [
+const LIST: [&str; 8] = [
     "bbox",
     "point",
     "max-results",
+    "sort",
+    "offset",
     "filter",
     "namefilter",
     "attributes",
@@ -131,7 +147,7 @@ fn operation(o: &Operation<'_>) -> Value {
     if o.list {
         headers.insert(
             "Content-Range".to_owned(),
-            header("features 0-<returned>/<all that match>"),
+            header("features <offset>-<offset and those given>/<all that match>"),
         );
     }
     let mut content = Map::new();
@@ -285,6 +301,30 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
             },
         ),
         (
+            "/features/summary/{type}",
+            Operation {
+                id: "countByValue",
+                summary: "How many features have each value",
+                parameters: &["type", "by", "bbox", "filter", "namefilter"],
+                forms: &json_only,
+                schema: "Summary",
+                list: false,
+                statuses: &[400, 404, 406, 503],
+            },
+        ),
+        (
+            "/features/datasources",
+            Operation {
+                id: "listDataSources",
+                summary: "The data sources, and the attribution that their owners ask for",
+                parameters: &[],
+                forms: &json_only,
+                schema: "DataSourceList",
+                list: false,
+                statuses: &[400, 406, 503],
+            },
+        ),
+        (
             "/features/datasources/{uuid}",
             Operation {
                 id: "getDataSources",
@@ -340,7 +380,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
         },
         "servers": [{"url": root}],
         "paths": paths,
-        "components": {"schemas": schemas(), "responses": responses(),
+        "components": {"schemas": merged(schemas(), more_schemas()), "responses": responses(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
     })
 }
@@ -368,6 +408,69 @@ fn responses() -> Value {
         .map(|(status, text)| (status.to_string(), openapi_edits::response(text)))
         .collect::<Map<_, _>>()
         .into()
+}
+
+fn merged(mut all: Value, more: Value) -> Value {
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+        all.extend(more);
+    }
+    all
+}
+
+/// Those of types, summaries and the list of sources.
+fn more_schemas() -> Value {
+    let text = json!({"type": "string"});
+    let text_or_null = json!({"type": ["string", "null"]});
+    json!({
+        "TypeList": {"type": "array", "items": {
+            "type": "object",
+            "required": ["type", "name", "metadata", "features", "data_version"],
+            "properties": {"type": text, "name": text, "description": text, "members": {"type": "array", "items": text},
+                "metadata": text, "features": text, "data_version": text_or_null}
+        }},
+        "TypeDescription": {
+            "type": "object",
+            "required": ["type", "attributes", "views"],
+            "properties": {
+                "type": text, "name": text, "description": text, "data_version": text_or_null,
+                "members": {"type": "array", "items": text}, "name_attribute": text_or_null,
+                "attributes": {"type": "array", "items": {
+                    "type": "object",
+                    "required": ["id", "name", "description", "type"],
+                    "properties": {
+                        "id": text, "name": text, "description": text_or_null, "type": text,
+                        "group": text_or_null, "unit": text_or_null, "label_of": text_or_null,
+                        "min_value": {"type": ["number", "string", "null"]},
+                        "max_value": {"type": ["number", "string", "null"]},
+                        "values": {"type": "array", "items": {"type": "object", "required": ["value", "name"], "properties": {
+                            "value": {"type": ["integer", "string"]}, "name": text, "description": text,
+                            "bbox": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}}}}
+                    }
+                }},
+                "views": {"type": "object", "additionalProperties": {
+                    "type": "object", "required": ["attribute_order"],
+                    "properties": {"attribute_order": {"type": "array", "items": text}}}}
+            }
+        },
+        "Summary": {
+            "type": "object",
+            "required": ["type", "total", "summaries"],
+            "properties": {"type": text, "total": {"type": "integer"}, "summaries": {"type": "array", "items": {
+                "type": "object",
+                "required": ["attribute", "missing"],
+                "properties": {
+                    "attribute": text, "missing": {"type": "integer"}, "more": {"type": "integer"},
+                    "values": {"type": "array", "items": {"type": "object", "required": ["value", "count"], "properties": {
+                        "value": {"type": ["string", "integer", "boolean"]}, "count": {"type": "integer"}}}},
+                    "bins": {"type": "array", "items": {"type": "object", "required": ["from", "to", "count"], "properties": {
+                        "from": {"type": ["number", "string"]}, "to": {"type": ["number", "string"]}, "count": {"type": "integer"}}}},
+                    "min": {"type": ["number", "string", "null"]}, "max": {"type": ["number", "string", "null"]}
+                }
+            }}}
+        },
+        "DataSourceList": {"type": "array", "items": {"type": "object", "required": ["name"], "properties": {
+            "name": text, "version_date": text_or_null, "version_number": text_or_null, "licence": text_or_null, "attribution": text_or_null}}}
+    })
 }
 
 fn schemas() -> Value {
@@ -409,33 +512,6 @@ fn schemas() -> Value {
         },
         "FeatureCollectionOrFeature": {"oneOf": [
             {"$ref": "#/components/schemas/FeatureCollection"}, {"$ref": "#/components/schemas/Feature"}]},
-        "TypeList": {"type": "array", "items": {
-            "type": "object",
-            "required": ["type", "name", "metadata", "features", "data_version"],
-            "properties": {"type": text, "name": text, "metadata": text, "features": text, "data_version": text_or_null}
-        }},
-        "TypeDescription": {
-            "type": "object",
-            "required": ["type", "attributes", "views"],
-            "properties": {
-                "type": text,
-                "attributes": {"type": "array", "items": {
-                    "type": "object",
-                    "required": ["id", "name", "description", "type"],
-                    "properties": {
-                        "id": text, "name": text, "description": text_or_null, "type": text,
-                        "min_value": {"type": ["number", "string", "null"]},
-                        "max_value": {"type": ["number", "string", "null"]},
-                        "values": {"type": "array", "items": {"type": "object", "required": ["value", "name"], "properties": {
-                            "value": {"type": ["integer", "string"]}, "name": text, "description": text,
-                            "bbox": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}}}}
-                    }
-                }},
-                "views": {"type": "object", "additionalProperties": {
-                    "type": "object", "required": ["attribute_order"],
-                    "properties": {"attribute_order": {"type": "array", "items": text}}}}
-            }
-        },
         "DataSources": {
             "type": "object",
             "required": ["cabd_id", "feature_name", "data_sources", "attribute_data_sources"],

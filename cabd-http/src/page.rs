@@ -42,7 +42,7 @@ pub(crate) fn add(router: Router<Arc<App>>, settings: &Settings) -> Router<Arc<A
         .route("/", routes::handler(index))
         .route("/feature/{uuid}", routes::handler(index))
         .route("/assets/{*file}", get(asset));
-    for file in ["sw.js", "manifest.webmanifest", "icon.svg"] {
+    for file in ["sw.js", "manifest.webmanifest", "icon.svg", "licences.txt"] {
         let answer = move |State(app): State<Arc<App>>, headers: HeaderMap| async move {
             file_of(&app, file, &headers, ASK_AGAIN)
         };
@@ -76,13 +76,15 @@ fn media_type(file: &str) -> &'static str {
         "webmanifest" => "application/manifest+json",
         "svg" => "image/svg+xml",
         "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }
 
 /// A file as it was built, packed where the client accepts it.
 fn file_of(app: &App, file: &str, headers: &HeaderMap, kept: &'static str) -> Response<Body> {
-    let Some(plain) = Built::get(file).filter(|_| !file.ends_with(".br") && !file.ends_with(".gz"))
+    let Some(plain) = Built::get(file)
+        .filter(|_| !file.contains("..") && !file.ends_with(".br") && !file.ends_with(".gz"))
     else {
         return routes::nowhere().into_response();
     };

@@ -13,12 +13,28 @@ function files(folder: string): string[] {
   });
 }
 
+/** What is part of the page, beside its own files. */
+const PARTS = ['maplibre-gl', 'svelte', 'pmtiles', 'fflate', 'topojson-client', 'world-atlas', '@fontsource-variable/figtree'];
+
+function licences(): string {
+  const text = (part: string) => {
+    const folder = join('node_modules', part);
+    const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+    const about = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>;
+    const named = `${JSON.stringify(about.license)}, ${JSON.stringify(about.repository ?? about.author)}`;
+    if (!file) return `${part}\n${'='.repeat(part.length)}\n\n${named}\n`;
+    return `${part}\n${'='.repeat(part.length)}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+  };
+  return PARTS.map(text).join('\n\n');
+}
+
 /** Names the built files to the service worker, and packs each one. */
 function finish(): Plugin {
   return {
     name: 'cabd-finish',
     apply: 'build',
     closeBundle() {
+      writeFileSync(join(OUT, 'licences.txt'), licences());
       const built = files(OUT).filter((path) => !/\.(br|gz)$/.test(path));
       const names = built.map((path) => path.slice(OUT.length + 1)).filter((name) => name.startsWith('assets/') || name === 'icon.svg');
       const worker = join(OUT, 'sw.js');

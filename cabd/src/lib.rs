@@ -109,7 +109,7 @@ pub use arrow;
 pub use cabd_core::synth;
 pub use cabd_core::{
     catalog, dictionary, error, feature, format, geometry, id, lang, load, memory, page, query,
-    store, time, value,
+    store, tile, time, value,
 };
 
 pub use catalog::{Catalog, FeatureType, Manifest};

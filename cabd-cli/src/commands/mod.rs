@@ -1,5 +1,6 @@
 //! One file for each command: its arguments and what it does.
 
+pub mod basemap;
 pub mod codes;
 pub mod completions;
 pub mod derive;
@@ -39,6 +40,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Code(codes) => codes.run().await,
         Command::Derive(derive) => derive.run().await,
         Command::Serve(serve) => serve.run().await,
+        Command::Basemap(basemap) => basemap.run(),
         Command::Synth(synth) => synth.run().await,
         Command::Completions(completions) => completions.run(),
     }

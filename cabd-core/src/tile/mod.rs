@@ -15,12 +15,14 @@
 mod draft;
 mod encode;
 mod grid;
+mod ground;
 mod places;
 mod shape;
 mod thin;
 
 pub use draft::{Draft, draw, draw_clusters};
 pub use grid::{BUFFER, EXTENT, MAX_ZOOM, Place, Reach, Tile};
+pub use ground::{Ground, draw_ground};
 pub use places::{Gathered, Places, Spot};
 pub use thin::{Cluster, Kept, Member, Thinned, View, clusters};
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use cabd_core::FeatureQuery;
 
 use super::Answer;
 use crate::answer::Head;
@@ -20,7 +21,10 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     let form = asked.form(&[Form::Json])?;
     let catalog = app.store.catalog().await?;
     let ft = catalog.feature_type(path.first().map(String::as_str).unwrap_or_default())?;
-    let list = lists::read(&asked, &catalog, ft)?;
+    let mut query = FeatureQuery::of(ft.id());
+    query.lang = asked.lang;
+    lists::part(&asked, ft, &mut query)?;
+    lists::conditions(&asked, &mut query)?;
     let names: Vec<&str> = asked
         .query
         .all("by")
@@ -54,9 +58,7 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     if answer.is_known(&asked) {
         return Ok(answer.not_modified(&app, &asked));
     }
-    let mut question = list.query;
-    question.near = None;
-    let (question, mut key) = counted(&question);
+    let (question, mut key) = counted(&query);
     by.iter().for_each(|a| key = format!("{key} {}", a.id));
     let compute = async {
         let found = summary::count(app.store.as_ref(), ft, &question, &by).await?;

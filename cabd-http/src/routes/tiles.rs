@@ -33,6 +33,8 @@ pub(crate) const MEDIA_TYPE: &str = "application/vnd.mapbox-vector-tile";
 pub(super) const ROOTS: [&str; 2] = ["/tiles/", "/clustertile/"];
 /// The deepest zoom at which something new is to be seen; maps draw further ones from it.
 const USEFUL_ZOOM: u8 = 16;
+/// The parameters that choose features of a tile.
+const CONDITIONS: [&str; 4] = ["filter", "namefilter", "types", "bbox"];
 const DESCRIPTION: &str = "tilejson.json";
 /// A request with more headers goes the whole way, where their sizes are checked.
 const PLAIN_HEADERS: usize = 40;
@@ -80,7 +82,7 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
         .as_ref()
         .map_or_else(|| accepted_language(&parts.headers), |a| a.lang);
     let moment = now(&app).await.map_err(|e| Problem::of(&e))?;
-    if let Some(asked) = asked.filter(|a| a.query.has("filter") || a.query.has("namefilter")) {
+    if let Some(asked) = asked.filter(|a| CONDITIONS.iter().any(|name| a.query.has(name))) {
         let view = wanted.feature_type.map(|ft| moment.view(ft)).transpose()?;
         let made = of_filter(&app, &asked, view, tile, wanted.clusters).await?;
         return Ok(respond(&app, &parts.headers, lang, &made));
@@ -207,12 +209,14 @@ async fn of_filter(
     clusters: bool,
 ) -> Result<Made, Box<Problem>> {
     let Some(view) = view else {
-        let value = asked.query.all("filter").next().unwrap_or_default();
+        let given = CONDITIONS.iter().find(|name| asked.query.has(name));
+        let name = given.copied().unwrap_or("filter");
+        let value = asked.query.all(name).next().unwrap_or_default();
         let (en, fr) = (
             "only the tiles of one type are filtered",
             "seules les tuiles d’un type sont filtrées",
         );
-        return Err(Box::new(Problem::parameter("filter", value, en, fr).hint(
+        return Err(Box::new(Problem::parameter(name, value, en, fr).hint(
             "ask for one type: /tiles/{type}/{z}/{x}/{y}.mvt",
             "demandez un seul type : /tiles/{type}/{z}/{x}/{y}.mvt",
         )));
@@ -220,6 +224,9 @@ async fn of_filter(
     let mut question = view.question();
     question.lang = asked.lang;
     lists::conditions(asked, &mut question)?;
+    let catalog = app.store.catalog().await?;
+    let ft = catalog.feature_type(&view.feature_type)?;
+    lists::part(asked, ft, &mut question)?;
     Ok(filtered(app, view, &question, asked.lang, tile, clusters).await?)
 }
 

@@ -43,6 +43,10 @@ cases! {
     the_types_are_listed
     a_type_is_described_with_values_and_ranges
     data_sources_are_told_as_json_and_csv
+    a_sorted_list_goes_on_after_an_offset
+    a_tile_is_narrowed_by_types_and_box
+    a_summary_counts_each_value_of_what_passes
+    every_data_source_is_listed_with_its_attribution
     the_dictionary_is_served_in_the_asked_language
     a_bad_value_is_400_and_pointed_at
     what_is_not_there_is_404
@@ -567,6 +571,87 @@ async fn a_known_answer_is_304_until_somebody_writes(here: &Here) {
     );
 }
 
+/// The names of a list of all, in its order.
+fn in_order(json: &Value) -> Vec<String> {
+    let features = json["features"].as_array().unwrap().iter();
+    features
+        .map(|f| f["properties"]["name_en"].to_string())
+        .collect()
+}
+
+async fn a_sorted_list_goes_on_after_an_offset(here: &Here) {
+    let all = in_order(&here.ok("/features?sort=name_en").await.json());
+    assert_eq!(all.len(), 6);
+    let first = here.ok("/features?sort=name_en&max-results=2").await;
+    assert_eq!(first.header("content-range"), "features 0-2/6");
+    let next = here
+        .ok("/features?sort=name_en&max-results=3&offset=2")
+        .await;
+    assert_eq!(next.header("content-range"), "features 2-5/6");
+    let parts = [in_order(&first.json()), in_order(&next.json())].concat();
+    assert_eq!(parts, all[..5]);
+    let past = here.ok("/features?sort=name_en&offset=9").await;
+    assert_eq!(past.header("content-range"), "features 9-9/6");
+    let down = here.ok("/features/dams?sort=-height_m&max-results=1").await;
+    let heights = here.ok("/features/dams").await.json();
+    let heights = heights["features"].as_array().unwrap().iter();
+    let most = heights.filter_map(|f| f["properties"]["height_m"].as_f64());
+    let most = most.fold(f64::MIN, f64::max);
+    assert_eq!(
+        down.json()["features"][0]["properties"]["height_m"],
+        json!(most)
+    );
+    let wrong = here.get("/features/dams?sort=heigth_m").await;
+    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.json()["errors"][0]["parameter"], "sort");
+}
+
+async fn a_summary_counts_each_value_of_what_passes(here: &Here) {
+    let json = here
+        .ok("/features/summary/all_features?by=feature_type")
+        .await;
+    let json = json.json();
+    assert_eq!(json["total"], 6);
+    let values = json["summaries"][0]["values"].as_array().unwrap();
+    let sum: u64 = values.iter().filter_map(|v| v["count"].as_u64()).sum();
+    assert_eq!(sum, 6);
+    assert_eq!(values[0], json!({"value": "dams", "count": 3}));
+    let json = here
+        .ok("/features/summary/dams?by=height_m,use_analysis&filter=height_m:notnull:")
+        .await
+        .json();
+    let heights = &json["summaries"][0];
+    let bins = heights["bins"].as_array().unwrap();
+    let sum: u64 = bins.iter().filter_map(|v| v["count"].as_u64()).sum();
+    assert_eq!(
+        (json["total"].as_u64(), &heights["missing"]),
+        (Some(sum), &json!(0))
+    );
+    assert!(heights["min"].as_f64() <= heights["max"].as_f64());
+    assert_eq!(json["summaries"][1]["attribute"], "use_analysis");
+    for (query, status) in [
+        ("by=geometry", 400),
+        ("by=nothing", 400),
+        ("filter=x", 400),
+        ("by=", 200),
+    ] {
+        let got = here.get(&format!("/features/summary/dams?{query}")).await;
+        assert_eq!(got.status, status, "{query}");
+    }
+    assert_eq!(here.get("/features/summary/lakes").await.status, 404);
+}
+
+async fn every_data_source_is_listed_with_its_attribution(here: &Here) {
+    let json = here.ok("/features/datasources").await.json();
+    let sources = json.as_array().unwrap();
+    assert!(!sources.is_empty());
+    for source in sources {
+        assert!(source["name"].is_string());
+        assert!(source.as_object().unwrap().contains_key("attribution"));
+        assert!(source.get("id").is_none());
+    }
+}
+
 async fn the_dictionary_is_served_in_the_asked_language(here: &Here) {
     let page = here.ok("/docs").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
@@ -618,4 +703,25 @@ async fn the_dictionary_is_served_in_the_asked_language(here: &Here) {
     assert_eq!(bad.status, 400);
     assert_eq!(bad.json()["errors"][0]["pointer"], "#/query/options");
     assert_eq!(bad.json()["errors"][0]["value"], "lakes");
+}
+
+async fn a_tile_is_narrowed_by_types_and_box(here: &Here) {
+    let of = |query: &'static str| async move {
+        let path = format!("/tiles/all_features/0/0/0.mvt?{query}");
+        let got = here.get(&path).await;
+        let text = String::from_utf8_lossy(&got.body).into_owned();
+        (got.status.as_u16(), text)
+    };
+    let (status, all) = of("lang=en").await;
+    assert_eq!(status, 200);
+    assert!(all.contains(&id(1).to_string()));
+    let (_, falls) = of("types=waterfalls").await;
+    assert!(falls.len() < all.len() && !falls.contains(&id(1).to_string()));
+    let (_, near) = of("bbox=-75.6,45.3,-75.4,45.5").await;
+    assert!(near.len() < all.len() && near.contains(&id(1).to_string()));
+    assert_eq!(of("bbox=1,1,2,2").await.0, 204);
+    assert_eq!(of("bbox=1,1,2").await.0, 400);
+    let every = here.get("/tiles/0/0/0.mvt?types=dams").await;
+    assert_eq!(every.status, 400);
+    assert_eq!(every.json()["errors"][0]["parameter"], "types");
 }

@@ -139,6 +139,9 @@ impl AuditStore for Slow {
     ) -> Result<BoxStream<cabd::store::Changeset>> {
         self.inner.changesets(after, until).await
     }
+    async fn last_change(&self, feature: cabd::Uuid) -> Result<CommitNumber> {
+        self.inner.last_change(feature).await
+    }
 }
 
 #[async_trait]

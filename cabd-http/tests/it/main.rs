@@ -6,6 +6,7 @@ mod edits;
 mod flow;
 mod limits;
 mod openapi;
+mod page;
 mod refusals;
 mod same;
 mod support;

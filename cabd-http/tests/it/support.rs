@@ -119,6 +119,12 @@ impl Here {
         here
     }
 
+    /// A path that is not below the API's prefix.
+    pub async fn at_root(&self, path: &str) -> Got {
+        let request = Request::get(path).header("host", "example.org");
+        send(&self.router, request.body(Body::empty()).unwrap()).await
+    }
+
     pub async fn get(&self, path: &str) -> Got {
         self.get_with(path, &[]).await
     }

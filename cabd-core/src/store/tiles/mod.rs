@@ -86,7 +86,12 @@ pub async fn places_around(
 ) -> Result<Places> {
     let mut question = question.clone();
     if view.are_points {
-        question.bbox = Some(Reach::of_blocks(tile).bbox());
+        let around = Reach::of_blocks(tile).bbox();
+        question.bbox = match question.bbox.map(|asked| asked.common(&around)) {
+            None => Some(around),
+            Some(Some(both)) => Some(both),
+            Some(None) => return Ok(Places::new(vec![])),
+        };
     }
     places(store, &question).await
 }

@@ -1,5 +1,5 @@
 import type { Feature, FeatureCollection, Geometry } from 'geojson';
-import type { Lang, TypeHead, TypeInfo } from './types.ts';
+import type { Box, Lang, TypeHead, TypeInfo } from './types.ts';
 
 /** What the service writes into the page. */
 export interface Config {
@@ -176,6 +176,15 @@ export class Api {
     const q = new URLSearchParams(query);
     q.set('by', by.join(','));
     return this.json(this.url(`/features/summary/${encodeURIComponent(type)}`, q, lang), lang, signal);
+  }
+
+  /** Where the features lie; nothing where that is not known, or there are none. */
+  async bounds(lang: Lang, signal?: AbortSignal): Promise<Box | undefined> {
+    const described = await this.json<{ bounds?: unknown }>(this.url('/tiles/tilejson.json', undefined, lang), lang, signal);
+    const b = described.bounds;
+    if (!Array.isArray(b) || b.length !== 4 || !b.every((n) => typeof n === 'number' && Number.isFinite(n))) return undefined;
+    const [w, s, e, n] = b as Box;
+    return e - w < 359 ? [w, s, e, n] : undefined;
   }
 
   owners(lang: Lang, signal?: AbortSignal): Promise<Owner[]> {

@@ -1,5 +1,5 @@
 import { Api, Trouble, type Config } from './api.ts';
-import { applicable, type Condition, type Words } from './filter.ts';
+import { applicable, read, written, type Condition, type Words } from './filter.ts';
 import { date, isYear, number, plain, unit } from './format.ts';
 import { fresh, question, readPlace, writePlace, type Place } from './place.ts';
 import { symbols, type Symbol } from './symbols.ts';
@@ -39,7 +39,7 @@ export class Page {
   readonly base = document.baseURI;
   readonly api = new Api(this.config, this.base);
 
-  place = $state<Place>(fresh('en'));
+  place = $state.raw<Place>(fresh('en'));
   heads = $state.raw<TypeHead[]>([]);
   /** The type that is asked about. */
   info = $state.raw<TypeInfo | undefined>(undefined);
@@ -54,8 +54,11 @@ export class Page {
   dark = $state(false);
   online = $state(navigator.onLine);
   said = $state('');
+  /** Whom to name as sources of the features, and of the base map. */
   credits = $state.raw<string[]>([]);
+  groundCredit = $state('');
 
+  readonly lang = $derived(this.place.lang);
   /** The super type of all, where the inventory has one. */
   readonly everything = $derived(this.heads.find((h) => h.type === this.config.all));
   readonly subject = $derived(this.place.type || this.config.all);
@@ -63,8 +66,11 @@ export class Page {
   readonly members = $derived(this.info?.members ?? []);
   readonly symbols = $derived(symbols(this.bases.map((h) => h.type)));
   readonly attributes = $derived(this.info?.attributes ?? []);
-  readonly where = $derived(this.info ? applicable(this.place.where, this.info.attributes) : this.place.where);
-  readonly question = $derived(question({ ...this.place, where: this.where }, this.members));
+  // By their text: a place that only looks elsewhere asks nothing anew.
+  readonly #where = $derived((this.info ? applicable(this.place.where, this.info.attributes) : this.place.where).map(written).join('\n'));
+  readonly where = $derived(this.#where.split('\n').flatMap((text) => read(text) ?? []));
+  readonly #asked = $derived(question({ ...this.place, where: this.where }, this.members).toString());
+  readonly question = $derived(new URLSearchParams(this.#asked));
   readonly words = $derived.by(() => this.makeWords());
 
   #infos = new Map<string, Promise<TypeInfo>>();
@@ -80,7 +86,7 @@ export class Page {
     });
     addEventListener('popstate', () => {
       const before = this.place.view;
-      this.place = this.#read(this.place.lang);
+      this.place = this.#read(this.lang);
       if (this.place.view && JSON.stringify(this.place.view) !== JSON.stringify(before)) {
         this.move = { to: this.place.view };
       }
@@ -102,9 +108,9 @@ export class Page {
     return readPlace(path, location.search, lang);
   }
 
-  t = (key: TextKey, values?: Record<string, string | number>): string => text(this.place.lang, key, values);
+  t = (key: TextKey, values?: Record<string, string | number>): string => text(this.lang, key, values);
 
-  n = (n: number, digits?: number): string => number(this.place.lang, n, digits);
+  n = (n: number, digits?: number): string => number(this.lang, n, digits);
 
   /** `12 features`, in words for none and one. */
   features(n: number): string {
@@ -177,7 +183,10 @@ export class Page {
     } catch (e) {
       if (!(e instanceof Trouble && e.status === 404)) throw e;
     }
-    if (lang === this.place.lang) this.heads = heads;
+    if (lang === this.lang) this.heads = heads;
+    // Without them the page works; they are named where they are known.
+    const named = (owners: { attribution?: string | null }[]) => [...new Set(owners.flatMap((o) => o.attribution ?? []))];
+    this.api.owners(lang).then((owners) => (this.credits = named(owners)), () => undefined);
   }
 
   head(type: string): TypeHead | undefined {
@@ -185,12 +194,18 @@ export class Page {
   }
 
   symbol(type: string): Symbol {
-    return this.symbols.get(type) ?? { path: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16z', colour: '#57606a' };
+    return this.symbols.get(type) ?? { path: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16z', colour: '#57606a', dark: '#a9b4bd' };
+  }
+
+  /** The colour of a type's symbol. */
+  colour(type: string): string {
+    const symbol = this.symbol(type);
+    return this.dark ? symbol.dark : symbol.colour;
   }
 
   /** A feature's name in the language of the page. */
   name(properties: Record<string, unknown>, info: TypeInfo | undefined = this.info): string {
-    const lang = this.place.lang;
+    const lang = this.lang;
     const first = info?.name_attribute ?? 'name_en';
     const names = [first.replace(/_(en|fr)$/, `_${lang}`), first, first.replace(/_(en|fr)$/, lang === 'en' ? '_fr' : '_en')];
     const more = ['facility_name', 'stream_name', 'river_name', 'waterbody_name'].flatMap((n) => [`${n}_${lang}`, n, `${n}_en`, `${n}_fr`]);
@@ -203,7 +218,7 @@ export class Page {
 
   /** A value as it is read. */
   value(value: unknown, a: Attribute): string {
-    const lang = this.place.lang;
+    const lang = this.lang;
     if (value === null || value === undefined || value === '') return '';
     if (typeof value === 'boolean') return this.t(value ? 'yes' : 'no');
     const code = a.values?.find((c) => String(c.value) === String(value));
@@ -218,7 +233,7 @@ export class Page {
   }
 
   private makeWords(): Words {
-    const { lang } = this.place;
+    const { lang } = this;
     const t = this.t;
     return {
       is: t('is'), isNot: t('isNot'), or: t('or'), and: t('and'), less: t('less'), atMost: t('atMost'), more: t('more'),

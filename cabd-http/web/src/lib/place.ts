@@ -1,4 +1,4 @@
-import { OPERATORS, read, written, type Condition } from './filter.ts';
+import { read, written, type Condition } from './filter.ts';
 import { isId } from './text.ts';
 import type { Box, Lang } from './types.ts';
 
@@ -78,8 +78,10 @@ export function readPlace(path: string, query: string, lang: Lang): Place {
   place.off = (q.get('off') ?? '').split(',').filter((t) => WORD.test(t));
   place.where = q.getAll('filter').flatMap((text) => read(text) ?? []);
   place.name = q.get('name') ?? '';
-  place.area = readArea(q.get('area'));
-  place.view = readView(q.get('map'));
+  const area = readArea(q.get('area'));
+  if (area) place.area = area;
+  const view = readView(q.get('map'));
+  if (view) place.view = view;
   place.set = word('set') || 'simple';
   place.sort = /^-?[a-z0-9_]{1,64}$/i.test(q.get('sort') ?? '') ? (q.get('sort') ?? '') : '';
   place.everywhere = q.get('list') === 'all';
@@ -132,5 +134,3 @@ export function question(place: Place, members: string[]): URLSearchParams {
 export function isNarrowed(place: Place): boolean {
   return place.where.length > 0 || place.name !== '' || place.area !== undefined;
 }
-
-export { OPERATORS };

@@ -14,16 +14,22 @@ export function setNames(info: TypeInfo): string[] {
   });
 }
 
-/** The attributes of a set in order, codes left out where their label is there. */
+/** The same attribute in the other language, by its name. */
+export function twin(id: string): string | undefined {
+  return /_(en|fr)$/.test(id) ? id.slice(0, -2) + (id.endsWith('en') ? 'fr' : 'en') : undefined;
+}
+
+/** The attributes of a set in order: codes left out where their label is there, names in the page's language. */
 export function columns(info: TypeInfo, set: string, lang: 'en' | 'fr'): Attribute[] {
   const order = info.views[set]?.attribute_order ?? info.views['simple']?.attribute_order ?? [];
-  const all = order.flatMap((id) => info.attributes.find((a) => a.id === id) ?? []).filter((a) => !INNER.has(a.id));
+  const find = (id: string) => info.attributes.find((a) => a.id === id);
+  const own = order.map((id) => {
+    const other = twin(id);
+    return other?.endsWith(lang) && find(other) ? other : id;
+  });
+  const all = [...new Set(own)].flatMap((id) => find(id) ?? []).filter((a) => !INNER.has(a.id));
   const labelled = new Set(all.map((a) => a.label_of).filter(Boolean));
-  // Of a name in both languages, that of the page where both are there.
-  const other = lang === 'en' ? '_fr' : '_en';
-  const ids = new Set(all.map((a) => a.id));
-  const twin = (id: string) => id.endsWith(other) && ids.has(id.slice(0, -3) + (lang === 'en' ? '_en' : '_fr'));
-  return all.filter((a) => !labelled.has(a.id) && !twin(a.id));
+  return all.filter((a) => !labelled.has(a.id));
 }
 
 /** The attributes by group, in the catalogue's order. */

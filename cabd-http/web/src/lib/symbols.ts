@@ -6,6 +6,8 @@ export interface Symbol {
   /** Outline in a square of 24 units. */
   path: string;
   colour: string;
+  /** On a dark ground. */
+  dark: string;
 }
 
 const SHAPES = {
@@ -25,18 +27,18 @@ const SHAPES = {
 } as const;
 
 const KNOWN: Record<string, Symbol> = {
-  dams: { path: SHAPES.dam, colour: '#1f4e8c' },
-  waterfalls: { path: SHAPES.fall, colour: '#0f9fb5' },
-  fishways: { path: SHAPES.ladder, colour: '#d9822b' },
-  stream_crossings: { path: SHAPES.culvert, colour: '#b0468e' },
-  modelled_crossings: { path: SHAPES.rhomb, colour: '#8a8f3c' },
+  dams: { path: SHAPES.dam, colour: '#1f4e8c', dark: '#7fb0ee' },
+  waterfalls: { path: SHAPES.fall, colour: '#0f9fb5', dark: '#4fd0de' },
+  fishways: { path: SHAPES.ladder, colour: '#d9822b', dark: '#f0a457' },
+  stream_crossings: { path: SHAPES.culvert, colour: '#b0468e', dark: '#e486c4' },
+  modelled_crossings: { path: SHAPES.rhomb, colour: '#8a8f3c', dark: '#c3c86f' },
 };
 
 const MORE: Symbol[] = [
-  { path: SHAPES.hexagon, colour: '#7a4fb5' },
-  { path: SHAPES.plus, colour: '#b5532f' },
-  { path: SHAPES.star, colour: '#4d7c57' },
-  { path: SHAPES.rhomb, colour: '#57606a' },
+  { path: SHAPES.hexagon, colour: '#7a4fb5', dark: '#b795e8' },
+  { path: SHAPES.plus, colour: '#b5532f', dark: '#e8906d' },
+  { path: SHAPES.star, colour: '#4d7c57', dark: '#8cc497' },
+  { path: SHAPES.rhomb, colour: '#57606a', dark: '#a9b4bd' },
 ];
 
 /** The symbol of each type, the same wherever the types come in the same order. */

@@ -3,15 +3,38 @@ import type { Page } from '../lib/page.svelte.ts';
 import { FONT, type Ground } from './ground.ts';
 
 export const SOURCE = 'features';
-/** The layers that answer to a click. */
-export const TOUCHED = ['feature-symbols', 'feature-bubbles'];
+/** The deepest zoom at which tiles show more than the one before. */
+const DEEPEST = 16;
+
+/** A layer of the tiles, and the type of its features. */
+interface Part {
+  layer: string;
+  /** The type of every feature; told by each one where it is left out. */
+  type?: string;
+}
+
+/** Whether a tile holds a layer for each type: where nothing narrows what is asked about. */
+function isWhole(page: Page): boolean {
+  const { where, name, area } = page.place;
+  return page.members.length > 0 && where.length === 0 && !name && !area;
+}
+
+function parts(page: Page): Part[] {
+  if (isWhole(page)) return page.members.filter((m) => !page.place.off.includes(m)).map((type) => ({ layer: type, type }));
+  return [{ layer: page.subject, ...(page.members.length === 0 ? { type: page.subject } : {}) }];
+}
+
+/** What the tiles hang on: while it stays, the source stays. */
+export function sourceKey(page: Page): string {
+  return isWhole(page) ? `all ${page.lang}` : `${page.subject} ${page.question} ${page.lang}`;
+}
 
 /** Where the map's features come from for what is asked about. */
 export function featureSource(page: Page): SourceSpecification {
-  const q = new URLSearchParams(page.question);
-  q.set('max-results', String(page.config.maxFeatures));
-  const data = page.api.url(page.api.listPath(page.subject), q, page.place.lang);
-  return { type: 'geojson', data, cluster: true, clusterRadius: 34, clusterMaxZoom: 11, clusterProperties: { feature_count: ['+', 1] } };
+  const whole = isWhole(page);
+  const path = whole ? '/tiles' : `/tiles/${encodeURIComponent(page.subject)}`;
+  const url = page.api.url(`${path}/{z}/{x}/{y}.mvt`, whole ? undefined : page.question, page.lang);
+  return { type: 'vector', tiles: [url.replace(/%7B/gi, '{').replace(/%7D/gi, '}')], maxzoom: DEEPEST, promoteId: 'cabd_id' };
 }
 
 const COUNT: ExpressionSpecification = ['coalesce', ['get', 'feature_count'], 1];
@@ -25,56 +48,70 @@ const SHORT: ExpressionSpecification = [
   ['concat', ['to-string', ['/', ['round', ['/', COUNT, 100_000]], 10]], 'M'],
 ];
 
-/** How features are drawn: one as its type's symbol, several at one place as a bubble that says how many. */
-export function featureLayers(page: Page, g: Ground): LayerSpecification[] {
-  const one: ExpressionSpecification = ['<=', COUNT, 1];
-  const type: ExpressionSpecification =
-    page.members.length > 0 ? ['to-string', ['get', 'feature_type']] : ['literal', page.subject] as unknown as ExpressionSpecification;
-  const name: ExpressionSpecification =
-    page.place.colour === 'passability'
-      ? ['concat', 'symbol|', type, '|', ['to-string', ['coalesce', ['get', 'passability_status_code'], 0]]]
-      : ['concat', 'symbol|', type];
-  const colour = page.members.length > 0 ? g.bubble : page.symbol(page.subject).colour;
-  const label: ExpressionSpecification = ['case', ['==', page.place.lang, 'fr'], names('fr', 'en'), names('en', 'fr')];
-  return [
-    {
-      id: 'feature-bubbles', type: 'circle', source: SOURCE, filter: ['>', COUNT, 1],
-      paint: {
-        'circle-color': colour,
-        'circle-opacity': 0.9,
-        'circle-radius': ['interpolate', ['linear'], ['log10', COUNT], 0.3, 9, 2, 15, 4, 24, 6, 32],
-        'circle-stroke-color': g.card,
-        'circle-stroke-width': 1.5,
-      },
-    },
-    {
-      id: 'feature-counts', type: 'symbol', source: SOURCE, filter: ['>', COUNT, 1],
-      layout: {
-        'text-field': SHORT, 'text-font': FONT, 'text-size': ['interpolate', ['linear'], ['log10', COUNT], 0.3, 11, 4, 13],
-        'text-allow-overlap': true, 'text-ignore-placement': true,
-      },
-      paint: { 'text-color': page.members.length > 0 ? g.bubbleInk : '#ffffff' },
-    },
-    {
-      id: 'feature-symbols', type: 'symbol', source: SOURCE, filter: one,
-      layout: {
-        'icon-image': name,
-        'icon-size': ['interpolate', ['linear'], ['zoom'], 3, 0.55, 8, 0.75, 13, 1],
-        'icon-allow-overlap': true,
-        'text-field': ['step', ['zoom'], '', 11, label],
-        'text-font': FONT,
-        'text-size': 12,
-        'text-offset': [0, 1.1],
-        'text-anchor': 'top',
-        'text-optional': true,
-        'text-max-width': 9,
-      },
-      paint: { 'text-color': g.ink, 'text-halo-color': g.halo, 'text-halo-width': 1.5 },
-    },
-  ];
+const PREFIX = 'feature-';
+
+/** Whether a layer of the map shows features. */
+export function isFeatureLayer(id: string): boolean {
+  return id.startsWith(PREFIX);
 }
 
-function names(first: string, second: string): ExpressionSpecification {
-  const all = [first, second].flatMap((l) => ['name', 'dam_name', 'fall_name', 'structure_name'].map((n) => `${n}_${l}`));
-  return ['coalesce', ...all.map((n) => ['get', n]), ['get', 'stream_name'], ''] as unknown as ExpressionSpecification;
+/** How features are drawn: one as its type's symbol; one that stands for several as a dot whose size and number say how many. */
+export function featureLayers(page: Page, g: Ground): LayerSpecification[] {
+  const all = parts(page).map((part) => drawn(page, g, part));
+  // Every dot below every symbol, and numbers on top.
+  return [...all.map((l) => l.dots), ...all.map((l) => l.symbols), ...all.map((l) => l.counts)];
+}
+
+function drawn(page: Page, g: Ground, part: Part) {
+  const several: ExpressionSpecification = ['>', COUNT, 1];
+  const type: ExpressionSpecification | string = part.type ?? ['to-string', ['get', 'feature_type']];
+  const code: ExpressionSpecification = ['to-string', ['coalesce', ['get', 'passability_status_code'], 0]];
+  const image: ExpressionSpecification =
+    page.place.colour === 'passability' ? ['concat', 'symbol|', type, '|', code] : ['concat', 'symbol|', type];
+  // A dot stands for features of any passability.
+  const colour: ExpressionSpecification | string = page.place.colour === 'passability'
+    ? g.soft
+    : part.type
+    ? page.colour(part.type)
+    : (['match', ['to-string', ['get', 'feature_type']], ...page.members.flatMap((m) => [m, page.colour(m)]), g.soft] as unknown as ExpressionSpecification);
+  const of = { source: SOURCE, 'source-layer': part.layer };
+  const names = page.lang === 'fr' ? ['fr', 'en'] : ['en', 'fr'];
+  const fields = names.flatMap((l) => ['name', 'dam_name', 'fall_name', 'structure_name', 'stream_name'].map((n) => ['get', `${n}_${l}`]));
+  const label = ['coalesce', ...fields, ['get', 'stream_name'], ''] as unknown as ExpressionSpecification;
+  const dots: LayerSpecification = {
+    id: `${PREFIX}dots-${part.layer}`, type: 'circle', ...of, filter: several,
+    layout: { 'circle-sort-key': COUNT },
+    paint: {
+      'circle-color': colour,
+      'circle-opacity': 0.92,
+      'circle-radius': ['interpolate', ['linear'], ['log10', COUNT], 0.3, 4, 1, 6, 2, 10, 3, 14, 5, 18],
+      'circle-stroke-color': g.card,
+      'circle-stroke-width': 1.2,
+    },
+  };
+  const symbols: LayerSpecification = {
+    id: `${PREFIX}symbols-${part.layer}`, type: 'symbol', ...of, filter: ['!', several],
+    layout: {
+      'icon-image': image,
+      'icon-size': ['interpolate', ['linear'], ['zoom'], 3, 0.5, 8, 0.75, 13, 1],
+      'icon-allow-overlap': true,
+      'text-field': ['step', ['zoom'], '', 10, label],
+      'text-font': FONT,
+      'text-size': 12,
+      'text-offset': [0, 1.1],
+      'text-anchor': 'top',
+      'text-optional': true,
+      'text-max-width': 9,
+    },
+    paint: { 'text-color': g.ink, 'text-halo-color': g.halo, 'text-halo-width': 1.5 },
+  };
+  const counts: LayerSpecification = {
+    id: `${PREFIX}counts-${part.layer}`, type: 'symbol', ...of, filter: ['>=', COUNT, 10],
+    layout: {
+      'text-field': SHORT, 'text-font': FONT, 'text-size': ['interpolate', ['linear'], ['log10', COUNT], 1, 10, 4, 13], 'text-padding': 1,
+      'symbol-sort-key': ['-', 0, COUNT],
+    },
+    paint: { 'text-color': g.ring, 'text-halo-color': colour, 'text-halo-width': 1.2 },
+  };
+  return { dots, symbols, counts };
 }

@@ -17,8 +17,8 @@ export interface Ground {
   halo: string;
   card: string;
   accent: string;
-  bubble: string;
-  bubbleInk: string;
+  /** Around symbols. */
+  ring: string;
 }
 
 /** The colours as the page's style sheet has them. */
@@ -27,8 +27,7 @@ export function ground(): Ground {
   const read = (name: string) => css.getPropertyValue(name).trim();
   return {
     sea: read('--sea'), land: read('--land'), shore: read('--shore'), border: read('--border'), ink: read('--ink'),
-    soft: read('--soft'), halo: read('--land'), card: read('--card'), accent: read('--accent'), bubble: read('--accent'),
-    bubbleInk: read('--accent-ink'),
+    soft: read('--soft'), halo: read('--land'), card: read('--card'), accent: read('--accent'), ring: read('--ring'),
   };
 }
 
@@ -62,17 +61,23 @@ function flat(land: FeatureCollection | Feature): FeatureCollection {
   return { type: 'FeatureCollection', features: [{ type: 'Feature', properties: {}, geometry: { type: 'MultiPolygon', coordinates: around } }] };
 }
 
-/** Land and borders, roughly and then finely. */
-export async function* countries(): AsyncGenerator<{ land: FeatureCollection; borders: FeatureCollection }> {
-  for (const url of [coarse, fine]) {
-    const answer = await fetch(url);
-    if (!answer.ok) return;
-    const world = (await answer.json()) as Topology<{ countries: GeometryCollection; land: GeometryCollection }>;
-    const land = flat(feature(world, world.objects.land));
-    const lines = mesh(world, world.objects.countries, (a, b) => a !== b);
-    const borders: FeatureCollection = { type: 'FeatureCollection', features: [{ type: 'Feature', properties: {}, geometry: lines }] };
-    yield { land, borders };
-  }
+/** From this zoom on the rough coast is seen to be rough. */
+export const FINE_ZOOM = 3.6;
+
+/** Land and borders. */
+export interface World {
+  land: FeatureCollection;
+  borders: FeatureCollection;
+}
+
+/** Land and borders, roughly or finely; none where they cannot be had. */
+export async function countries(finely: boolean): Promise<World | undefined> {
+  const answer = await fetch(finely ? fine : coarse).catch(() => undefined);
+  if (!answer?.ok) return undefined;
+  const world = (await answer.json()) as Topology<{ countries: GeometryCollection; land: GeometryCollection }>;
+  const land = flat(feature(world, world.objects.land));
+  const lines = mesh(world, world.objects.countries, (a, b) => a !== b);
+  return { land, borders: { type: 'FeatureCollection', features: [{ type: 'Feature', properties: {}, geometry: lines }] } };
 }
 
 /** The base map: land and borders, and over them what a PMTiles file of `cabd basemap build` has. */

@@ -23,7 +23,7 @@ export function drawn(symbol: Symbol, colour: string, outline: string, ratio = 2
 }
 
 /** The colour of a symbol whose name is `symbol|type|code`. */
-export function colourOf(name: string, symbol: Symbol): string {
+export function colourOf(name: string, own: string): string {
   const code = name.split('|')[2];
-  return code === undefined ? symbol.colour : (PASSABILITY[code] ?? PASSABILITY_OTHER);
+  return code === undefined ? own : (PASSABILITY[code] ?? PASSABILITY_OTHER);
 }
