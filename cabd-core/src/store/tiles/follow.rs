@@ -13,6 +13,9 @@ use crate::id::CommitNumber;
 use crate::store::{ChangeQuery, Store};
 use crate::tile::{MAX_ZOOM, Reach, Spot, Tile};
 
+/// Where a touched feature is now; nowhere where it is gone.
+type News = (Uuid, Option<Spot>);
+
 /// The most features of a change that are followed one by one.
 const MOST: usize = 20_000;
 /// The most tiles of a zoom that one feature makes stale one by one.
@@ -180,7 +183,7 @@ impl Atlas {
             });
             return Ok(Changes::everything());
         };
-        let mut news: Vec<(String, Vec<(Uuid, Option<Spot>)>)> = vec![];
+        let mut news: Vec<(String, Vec<News>)> = vec![];
         let mut changes = Changes::default();
         for ft in catalog.types().filter(|t| !t.is_super()) {
             let ids = touched.of(ft.id());
