@@ -129,9 +129,6 @@ impl AuditStore for Slow {
     async fn changes(&self, query: &cabd::store::ChangeQuery) -> Result<BoxStream<LogEntry>> {
         self.inner.changes(query).await
     }
-    async fn last_change(&self, feature: cabd::Uuid) -> Result<CommitNumber> {
-        self.inner.last_change(feature).await
-    }
     async fn changesets(
         &self,
         after: CommitNumber,

@@ -29,7 +29,10 @@ export class Load<T> {
       this.value = value;
       then?.();
     } catch (e) {
-      if (!abort.signal.aborted) this.error = e;
+      if (abort.signal.aborted) return;
+      this.error = e;
+      // What failed without a network is asked for again when it is back.
+      addEventListener('online', () => this.error === e && this.again(), { once: true });
     } finally {
       clearTimeout(timer);
       if (this.#abort === abort) {
