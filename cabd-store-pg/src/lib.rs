@@ -47,7 +47,7 @@ const OLDEST_SERVER: i32 = 140_000;
 /// version grew. Several programs may read and write one database at the same time.
 pub struct PgStore {
     pool: Pool,
-    catalog: RwLock<Arc<Catalog>>,
+    catalog: RwLock<(catalog::Stamp, Arc<Catalog>)>,
     /// Whether a big load left foreign keys to validate.
     unvalidated: AtomicBool,
     hooks: Hooks,
@@ -63,6 +63,9 @@ impl std::fmt::Debug for PgStore {
 
 impl PgStore {
     /// Opens the cabd store in a database; an older one is brought up to date in one transaction.
+    ///
+    /// Rows that other programs have written are not looked at: `cabd::open` does that, or
+    /// [`DeriveExt::derive_foreign`](cabd_core::store::DeriveExt::derive_foreign) at any time.
     ///
     /// # Errors
     /// [`ErrorKind::NotAStore`] where the database has no cabd tables, [`ErrorKind::NewerStore`] where a newer program
@@ -113,7 +116,10 @@ impl PgStore {
     fn new(url: &str) -> Result<Self> {
         Ok(Self {
             pool: Pool::new(config::read(url)?)?,
-            catalog: RwLock::new(Arc::new(Catalog::assemble(-1, Manifest::default()))),
+            catalog: RwLock::new((
+                (-1, 0),
+                Arc::new(Catalog::assemble(-1, Manifest::default())),
+            )),
             unvalidated: AtomicBool::new(false),
             hooks: Hooks::default(),
         })
@@ -200,14 +206,20 @@ impl Store for PgStore {
     }
 
     async fn doctor(&self) -> Result<Vec<Finding>> {
-        doctor::examine(self).await
+        let mut found = doctor::examine(self).await?;
+        found.extend(self.waiting().await?);
+        Ok(found)
     }
 
     async fn close(&self) -> Result<()> {
         if self.unvalidated.swap(false, Ordering::Relaxed) {
             let mut session = self.pool.session().await?;
             let catalog = self.catalog_on(&mut session).await?;
-            bulk::validate_keys(&session, &catalog).await?;
+            let checked = bulk::validate_keys(&session, &catalog).await;
+            self.pool.close();
+            return checked.map_err(|e| {
+                e.hint("everything that was loaded is there; `cabd doctor` names the key that is not checked yet")
+            });
         }
         self.pool.close();
         Ok(())

@@ -38,7 +38,7 @@ use crate::{catalog, derive, doctor, evolve, features, migrate, registered, spat
 /// ```
 pub struct SqliteStore {
     pool: Arc<Pool>,
-    catalog: Arc<Mutex<Arc<Catalog>>>,
+    catalog: Arc<Mutex<(catalog::Stamp, Arc<Catalog>)>>,
     hooks: Hooks,
 }
 
@@ -52,6 +52,9 @@ impl std::fmt::Debug for SqliteStore {
 
 impl SqliteStore {
     /// Opens an existing inventory and brings its schema up to date; read-only where the file is.
+    ///
+    /// Rows that other programs have written are looked at before the first change, not here: `cabd::open` does that, or
+    /// [`DeriveExt::derive_foreign`](cabd_core::store::DeriveExt::derive_foreign) at any time.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] without the file, [`ErrorKind::NotAStore`] for a file of another program,
@@ -138,27 +141,27 @@ impl SqliteStore {
     fn new(path: &Path, conn: Connection, read_only: bool) -> Self {
         Self {
             pool: Arc::new(Pool::new(path.to_owned(), conn, read_only)),
-            catalog: Arc::new(Mutex::new(Arc::new(Catalog::assemble(
-                -1,
-                Manifest::default(),
-            )))),
+            catalog: Arc::new(Mutex::new((
+                (-1, -1),
+                Arc::new(Catalog::assemble(-1, Manifest::default())),
+            ))),
             hooks: Hooks::default(),
         }
     }
 
-    /// The catalogue as a connection sees it, loaded anew when its version changed.
+    /// The catalogue as a connection sees it, loaded anew when its version has changed, or a table or view.
     fn catalog_of(&self) -> impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + use<> {
         let cache = self.catalog.clone();
         move |conn| {
-            let version = catalog::version(conn)?;
-            let known = cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if known.version == version {
+            let stamp = catalog::stamp(conn)?;
+            let (of, known) = cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if of == stamp {
                 return Ok(known);
             }
             let fresh = Arc::new(catalog::load(conn)?);
             let mut cached = cache.lock().unwrap_or_else(PoisonError::into_inner);
-            if fresh.version > cached.version {
-                *cached = fresh.clone();
+            if stamp > cached.0 {
+                *cached = (stamp, fresh.clone());
             }
             Ok(fresh)
         }
@@ -479,8 +482,11 @@ impl Store for SqliteStore {
     }
 
     async fn doctor(&self) -> Result<Vec<Finding>> {
-        self.read(|conn, catalog| doctor::examine(conn, &catalog))
-            .await
+        let mut found = self
+            .read(|conn, catalog| doctor::examine(conn, &catalog))
+            .await?;
+        found.extend(self.waiting().await?);
+        Ok(found)
     }
 
     async fn close(&self) -> Result<()> {

@@ -180,3 +180,71 @@ fn a_row_older_than_what_its_source_gave_changes_nothing() {
         }
     });
 }
+
+const JOINING: &str = r#"
+    type = "dams"
+    [source]
+    name = "Plants"
+    id = ["id"]
+    [match]
+    rule = "near:500"
+    [point]
+    crs = "EPSG:4617"
+    x = "lon"
+    y = "lat"
+    [[fields]]
+    to = "owner"
+    from = ["owner"]
+    [[fields]]
+    to = "facility_name_en"
+    from = ["plant"]
+    [[fields]]
+    to = "use_analysis"
+    constant = true
+"#;
+
+#[test]
+fn a_feature_that_a_source_only_completed_is_not_overwritten_by_its_next_load() {
+    run(async {
+        let store = inventory().await;
+        let place = || Geometry::point(-75.5, 45.4);
+        let by_hand = Operation::insert_feature("dams", Uuid::from_u128(1))
+            .set("owner", "Ann")
+            .set("use_analysis", false)
+            .set("geometry", place());
+        store
+            .apply_all(&ChangeHead::default(), vec![by_hand])
+            .await
+            .unwrap();
+        let load = async |rows: &str| {
+            let options = LoadOptions {
+                mapping: Some(Mapping::from_toml(JOINING).unwrap()),
+                ..LoadOptions::default()
+            };
+            let file = text("p.csv", format!("id,owner,plant,lon,lat\n{rows}"));
+            loaded(&store, vec![file], options).await.unwrap().0
+        };
+        let first = load("7,Bob,Mill Plant,-75.501,45.4\n8,Cy,Far Plant,-70,45\n").await;
+        assert_eq!((first.inserted, first.updated), (1, 1));
+        let again = load("7,Bob,Mill Plant,-75.501,45.4\n8,Cy,Far Plant,-70,45\n").await;
+        assert_eq!((again.unchanged, again.commit), (2, None), "{again:#?}");
+        let newer = load("7,Eve,New Plant,-75.502,45.4\n8,Dan,Far Plant,-70.5,45\n").await;
+        assert_eq!(newer.updated, 2);
+
+        let all = store.collect(&FeatureQuery::of("dams")).await.unwrap();
+        let of = |plant: &str, name: &str| {
+            let rows = all.iter().flat_map(|b| (0..b.rows()).map(move |r| (b, r)));
+            let mut found = rows.filter(|(b, r)| b.value(*r, "facility_name_en") == plant.into());
+            let (batch, row) = found.next().unwrap();
+            batch.value(row, name)
+        };
+        // What the source filled in follows it; what was there before does not, the place included.
+        assert_eq!(of("New Plant", "owner"), Value::from("Ann"));
+        assert_eq!(of("New Plant", "use_analysis"), Value::from(false));
+        assert_eq!(of("New Plant", "geometry"), Value::from(place()));
+        // What the source made follows it in everything.
+        assert_eq!(of("Far Plant", "owner"), Value::from("Dan"));
+        let moved = Value::from(Geometry::point(-70.5, 45.0));
+        assert_eq!(of("Far Plant", "geometry"), moved);
+    });
+}

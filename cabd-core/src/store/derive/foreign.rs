@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{DeriveStream, Rederive, Rules, Written, every_feature};
 use crate::catalog::{Catalog, ID, Relation, Table};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::feature::{Applied, ChangeHead, ChangeKind};
-use crate::store::{BoxStream, Store};
+use crate::store::{BoxStream, Finding, Severity, Store};
 
 /// A logged change by another program.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +76,48 @@ pub trait DeriveExt: Store {
             .await?;
         self.looked_at(found.until).await?;
         Ok(applied)
+    }
+
+    /// What a doctor says of rows that other programs have written and for which nothing was derived yet: nothing where there
+    /// are none, why where they cannot be.
+    async fn waiting(&self) -> Result<Option<Finding>> {
+        let catalog = self.catalog().await?;
+        let tables = derived_tables(&catalog)?;
+        if tables.is_empty() {
+            return Ok(None);
+        }
+        let Some(found) = self.foreign_changes(&tables).await? else {
+            return Ok(None);
+        };
+        let head = ChangeHead {
+            dry_run: true,
+            kind: ChangeKind::Derive,
+            ..ChangeHead::default()
+        };
+        let tried = self.derive(&head, by_feature(catalog, found.changes)).await;
+        let (severity, message, hint) = match tried {
+            Ok(applied) if !applied.counts.values().any(|c| c.changed()) => return Ok(None),
+            Ok(_) => (
+                Severity::Note,
+                "values are yet to be derived for rows that other programs wrote".to_owned(),
+                "whoever opens the store and may write does it".to_owned(),
+            ),
+            Err(e) if e.kind() == ErrorKind::Denied => return Ok(None),
+            Err(e) => (
+                Severity::Warning,
+                format!("values cannot be derived for rows that other programs wrote: {e}"),
+                e.next_step()
+                    .unwrap_or("correct the value, then open the store again")
+                    .to_owned(),
+            ),
+        };
+        Ok(Some(Finding {
+            severity,
+            check: "derived",
+            object: "derived values".to_owned(),
+            message,
+            hint: Some(hint),
+        }))
     }
 
     /// Computes the derived values of every feature of these types anew, of all types that derive any when none is named,
