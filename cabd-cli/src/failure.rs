@@ -21,9 +21,12 @@ pub fn report(error: &Error, verbose: bool) -> ExitCode {
 }
 
 fn text(error: &Error, verbose: bool) -> String {
-    let mut text = format!("error: {error}\n");
-    if let Some(hint) = error.next_step() {
-        text.push_str(&format!("hint: {hint}\n"));
+    let mut text = String::new();
+    for one in error.each() {
+        text.push_str(&format!("error: {}\n", one.alone()));
+        if let Some(hint) = one.next_step() {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
     }
     let mut cause = error.source().filter(|_| verbose);
     while let Some(next) = cause {
@@ -61,6 +64,16 @@ mod tests {
             "error: no such thing\nhint: look again\n"
         );
         assert!(text(&error, true).ends_with("cause: the drawer is empty\n"));
+    }
+
+    #[test]
+    fn every_error_has_a_line() {
+        let of = |field: &str| Error::invalid("not a number").field(field);
+        let errors = Error::all(vec![of("height_m"), of("length_m").hint("look")]).unwrap();
+        assert_eq!(
+            text(&errors, false),
+            "error: height_m: not a number\nerror: length_m: not a number\nhint: look\n"
+        );
     }
 
     #[test]

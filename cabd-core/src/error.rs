@@ -71,6 +71,7 @@ struct Inner {
     expected: Option<String>,
     hint: Option<Cow<'static, str>>,
     source: Option<Source>,
+    others: Vec<Error>,
 }
 
 /// An error: kind, message, and where known the field, the value, what was expected and the next step.
@@ -98,6 +99,7 @@ impl Error {
             expected: None,
             hint: None,
             source: None,
+            others: vec![],
         }))
     }
 
@@ -174,6 +176,23 @@ impl Error {
         self
     }
 
+    /// Several errors of one request as one: the first, which knows the others. `None` for none.
+    ///
+    /// ```
+    /// use cabd_core::Error;
+    /// let both = Error::all(vec![Error::invalid("too high"), Error::invalid("no such code")]);
+    /// let both = both.into_iter().next().ok_or("none")?;
+    /// assert_eq!(both.each().count(), 2);
+    /// assert_eq!(both.to_string(), "too high (and 1 more)");
+    /// # Ok::<(), &str>(())
+    /// ```
+    pub fn all(errors: Vec<Error>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let mut first = errors.next()?;
+        first.0.others.extend(errors);
+        Some(first)
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Source>) -> Self {
@@ -211,15 +230,28 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// This error and those that were found beside it.
+    pub fn each(&self) -> impl Iterator<Item = &Error> {
+        std::iter::once(self).chain(&self.0.others)
+    }
+
+    /// The text of this error without a word about those beside it.
+    pub fn alone(&self) -> impl fmt::Display {
+        Alone(&self.0)
+    }
+
     /// Where it happened.
     pub fn place(&self) -> Option<&str> {
         self.0.place.as_deref()
     }
 }
 
-impl fmt::Display for Error {
+/// An error without those found beside it.
+struct Alone<'a>(&'a Inner);
+
+impl fmt::Display for Alone<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let e = &self.0;
+        let e = self.0;
         if let Some(place) = &e.place {
             write!(f, "{place}: ")?;
         }
@@ -232,6 +264,16 @@ impl fmt::Display for Error {
             (Some(v), None) => write!(f, " (got {v:?})"),
             (None, Some(x)) => write!(f, " (expected {x})"),
             (None, None) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Alone(&self.0).fmt(f)?;
+        match self.0.others.len() {
+            0 => Ok(()),
+            n => write!(f, " (and {n} more)"),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod catalog;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod dictionary;
+pub mod edit;
 pub mod error;
 pub mod feature;
 pub mod format;
@@ -21,6 +22,7 @@ pub mod query;
 pub mod store;
 #[cfg(feature = "synth")]
 pub mod synth;
+pub mod tile;
 pub mod time;
 pub mod value;
 

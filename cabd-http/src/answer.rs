@@ -37,9 +37,10 @@ impl Head {
         self
     }
 
-    /// Says how many features are given, and how many match.
-    pub(crate) fn range(mut self, returned: u64, total: u64) -> Self {
-        self.range = Some(format!("features 0-{returned}/{total}"));
+    /// Says how many features were left out, after how many the answer ends, and how many match.
+    pub(crate) fn range(mut self, left_out: u64, returned: u64, total: u64) -> Self {
+        let until = left_out.saturating_add(returned);
+        self.range = Some(format!("features {left_out}-{until}/{total}"));
         self
     }
 

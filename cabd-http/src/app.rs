@@ -9,10 +9,12 @@ use cabd_core::catalog::{Catalog, FeatureType, Served};
 use cabd_core::{CommitNumber, FeatureQuery, Result, Store};
 use tokio::sync::Semaphore;
 
+use crate::kept::Kept;
 use crate::metrics::Metrics;
 use crate::ranges::Ranges;
 use crate::request::{Asked, Form};
 use crate::settings::Settings;
+use crate::tiles::Tiles;
 
 /// Counts kept for the present commit.
 const KEPT_COUNTS: usize = 4096;
@@ -24,9 +26,11 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) ranges: Ranges,
+    pub(crate) tiles: Tiles,
     pub(crate) slots: Arc<Semaphore>,
     draining: AtomicBool,
     counts: Mutex<(CommitNumber, HashMap<String, u64>)>,
+    pub(crate) summaries: Kept,
 }
 
 impl App {
@@ -36,11 +40,13 @@ impl App {
             slots: Arc::new(Semaphore::new(
                 settings.max_concurrent.min(Semaphore::MAX_PERMITS),
             )),
+            tiles: Tiles::new(settings.tile_cache_mb),
             settings,
             metrics: Metrics::default(),
             ranges: Ranges::default(),
             draining: AtomicBool::new(false),
             counts: Mutex::default(),
+            summaries: Kept::default(),
         }
     }
 

@@ -17,6 +17,7 @@ use cabd_core::Lang;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::cors::{AllowOrigin, Any as AnyOf, CorsLayer};
 
@@ -25,6 +26,7 @@ use crate::app::App;
 use crate::metrics;
 use crate::problem::Problem;
 use crate::request::accepted_language;
+use crate::routes::tiles;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -34,11 +36,14 @@ struct RequestId(String);
 
 /// Puts everything around the routes.
 pub(crate) fn surround(routes: Router, app: &Arc<App>) -> Router {
+    // Tiles are packed once, where they are kept.
+    let others = DefaultPredicate::new().and(NotForContentType::const_new(tiles::MEDIA_TYPE));
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .gzip(app.settings.compress)
         .br(app.settings.compress)
-        .zstd(app.settings.compress);
+        .zstd(app.settings.compress)
+        .compress_when(others);
     routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), guard))

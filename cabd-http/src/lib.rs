@@ -9,10 +9,12 @@
 mod answer;
 mod app;
 mod french;
+mod kept;
 mod layers;
 mod lists;
 mod metrics;
 mod openapi;
+mod page;
 mod problem;
 mod ranges;
 mod request;
@@ -20,6 +22,8 @@ mod routes;
 mod server;
 mod settings;
 mod stream;
+mod summary;
+mod tiles;
 mod urls;
 
 pub use server::{Service, router};

@@ -1,7 +1,7 @@
 //! The parameters of lists, read into a question.
 
 use cabd_core::catalog::{Catalog, FeatureType};
-use cabd_core::query::{FeatureQuery, Selection, parse_filter, parse_name_filter};
+use cabd_core::query::{FeatureQuery, Selection, Sort, parse_filter, parse_name_filter};
 
 use crate::problem::Problem;
 use crate::request::Asked;
@@ -15,14 +15,15 @@ pub(crate) struct List {
     pub(crate) shown: Vec<String>,
     /// `max-results`.
     pub(crate) most: Option<u64>,
+    /// `offset`.
+    pub(crate) offset: u64,
 }
 
-/// Reads the parameters of a list of `ft`; `types` only where `with_types`.
+/// Reads the parameters of a list of `ft`; `types` only of a super type.
 pub(crate) fn read(
     asked: &Asked,
     catalog: &Catalog,
     ft: &FeatureType,
-    with_types: bool,
 ) -> Result<List, Box<Problem>> {
     let refuse = |e: cabd_core::Error| Box::new(Problem::of(&e));
     let mut query = FeatureQuery::of(ft.id());
@@ -41,7 +42,8 @@ pub(crate) fn read(
         .map(str::parse)
         .transpose()
         .map_err(refuse)?;
-    let most = most(asked)?;
+    let most = number(asked, "max-results")?;
+    let offset = number(asked, "offset")?.unwrap_or(0);
     if query.near.is_some() {
         // The point wins over the box.
         query.bbox = None;
@@ -57,10 +59,39 @@ pub(crate) fn read(
             ));
         }
     }
-    if with_types {
+    if ft.is_super() {
         let names = asked.query.all("types").flat_map(|t| t.split(','));
         query.types = names.map(|t| t.trim().to_owned()).collect();
     }
+    conditions(asked, &mut query)?;
+    for key in asked.query.all("sort").flat_map(|t| t.split(',')) {
+        let (attribute, descending) = match key.trim().strip_prefix('-') {
+            Some(rest) => (rest, true),
+            None => (key.trim(), false),
+        };
+        let attribute = ft.require("sort", attribute).map_err(refuse)?.id.clone();
+        query.sort.push(Sort {
+            attribute,
+            descending,
+        });
+    }
+    let mut shown = vec![];
+    if let Some(set) = asked.query.one("attributes")? {
+        let set = catalog.set_name(set).map_err(refuse)?;
+        query.select = Selection::Set(set.to_owned());
+        shown = ft.set(set).iter().map(|a| a.id.clone()).collect();
+    }
+    Ok(List {
+        query,
+        shown,
+        most,
+        offset,
+    })
+}
+
+/// Reads `filter` and `namefilter`.
+pub(crate) fn conditions(asked: &Asked, query: &mut FeatureQuery) -> Result<(), Box<Problem>> {
+    let refuse = |e: cabd_core::Error| Box::new(Problem::of(&e));
     let filters = asked.query.all("filter").map(parse_filter);
     let filters = filters
         .collect::<cabd_core::Result<Vec<_>>>()
@@ -68,17 +99,11 @@ pub(crate) fn read(
     query.filter = filters.into_iter().reduce(|all, next| all.and(next));
     let names = asked.query.all("namefilter").map(parse_name_filter);
     query.names = names.collect::<cabd_core::Result<_>>().map_err(refuse)?;
-    let mut shown = vec![];
-    if let Some(set) = asked.query.one("attributes")? {
-        let set = catalog.set_name(set).map_err(refuse)?;
-        query.select = Selection::Set(set.to_owned());
-        shown = ft.set(set).iter().map(|a| a.id.clone()).collect();
-    }
-    Ok(List { query, shown, most })
+    Ok(())
 }
 
-fn most(asked: &Asked) -> Result<Option<u64>, Box<Problem>> {
-    let Some(text) = asked.query.one("max-results")? else {
+fn number(asked: &Asked, name: &str) -> Result<Option<u64>, Box<Problem>> {
+    let Some(text) = asked.query.one(name)? else {
         return Ok(None);
     };
     let read = text
@@ -89,7 +114,7 @@ fn most(asked: &Asked) -> Result<Option<u64>, Box<Problem>> {
     read.map(Some).ok_or_else(|| {
         Box::new(
             Problem::parameter(
-                "max-results",
+                name,
                 text,
                 "not a number of features",
                 "pas un nombre d’éléments",

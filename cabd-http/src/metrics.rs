@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::tiles::TileCounts;
+
 /// The media type of the text.
 pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -79,7 +81,7 @@ impl Metrics {
     }
 
     /// The text, with the newest commit where the store tells it.
-    pub(crate) fn text(&self, head: Option<i64>) -> String {
+    pub(crate) fn text(&self, head: Option<i64>, tiles: &TileCounts) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
         let mut line = |text: std::fmt::Arguments<'_>| {
@@ -147,6 +149,38 @@ impl Metrics {
                 self.bytes.load(Ordering::Relaxed) as i64,
             ),
         ];
+        let of_tiles = [
+            (
+                "cabd_tile_hits_total",
+                "counter",
+                "Tiles that were kept.",
+                tiles.hits as i64,
+            ),
+            (
+                "cabd_tile_misses_total",
+                "counter",
+                "Tiles that were not kept.",
+                tiles.misses as i64,
+            ),
+            (
+                "cabd_tile_cache_entries",
+                "gauge",
+                "Tiles kept.",
+                tiles.entries as i64,
+            ),
+            (
+                "cabd_tile_cache_bytes",
+                "gauge",
+                "Memory of the tiles kept, about.",
+                tiles.bytes as i64,
+            ),
+            (
+                "cabd_tile_place_bytes",
+                "gauge",
+                "Memory of the places of features, about.",
+                tiles.place_bytes as i64,
+            ),
+        ];
         let head = head.map(|n| {
             (
                 "cabd_store_commit",
@@ -155,7 +189,7 @@ impl Metrics {
                 n,
             )
         });
-        for (name, kind, help, n) in numbers.into_iter().chain(head) {
+        for (name, kind, help, n) in numbers.into_iter().chain(of_tiles).chain(head) {
             line(format_args!("# HELP {name} {help}"));
             line(format_args!("# TYPE {name} {kind}"));
             line(format_args!("{name} {n}"));
@@ -173,7 +207,7 @@ mod tests {
         let m = Metrics::default();
         m.begin();
         m.end("/a", "GET", 200, Duration::from_millis(30), 10, true);
-        let text = m.text(Some(7));
+        let text = m.text(Some(7), &TileCounts::default());
         assert!(
             text.contains("cabd_http_requests_total{route=\"/a\",method=\"GET\",status=\"200\"} 1")
         );

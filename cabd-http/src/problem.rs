@@ -46,7 +46,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// The parameters of the query by which an error of the core may be named.
-const PARAMETERS: [&str; 9] = [
+const PARAMETERS: [&str; 11] = [
     "bbox",
     "point",
     "max-results",
@@ -54,6 +54,8 @@ const PARAMETERS: [&str; 9] = [
     "filter",
     "namefilter",
     "attributes",
+    "sort",
+    "by",
     "format",
     "lang",
 ];
@@ -85,6 +87,13 @@ impl Problem {
         let mut p = Self::new(StatusCode::BAD_REQUEST, "invalid-parameter", en, fr);
         p.place = Some(("query", name.to_owned()));
         p.value = Some(cut(value));
+        p
+    }
+
+    /// A part of the path that cannot be accepted.
+    pub(crate) fn in_path(place: &str, value: &str, en: &str, fr: &str) -> Self {
+        let mut p = Self::parameter(place, value, en, fr);
+        p.place = Some(("path", place.to_owned()));
         p
     }
 

@@ -89,6 +89,11 @@ impl Query {
         Ok(Self(pairs.collect::<Result<_>>()?))
     }
 
+    /// Whether a parameter is given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
     /// Every value of a parameter, in order.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
@@ -214,7 +219,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 /// Items of a list with their quality, `q=0` included.
-fn weighted(list: &str) -> impl Iterator<Item = (&str, f32)> {
+pub(crate) fn weighted(list: &str) -> impl Iterator<Item = (&str, f32)> {
     list.split(',').map(|item| {
         let mut parts = item.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();

@@ -43,8 +43,20 @@ pub struct Settings {
     pub all_features_type: String,
     /// Most features in one answer; a larger one is refused with 403.
     pub max_features: u64,
+    /// Name of the layer of every tile; empty: each layer has the name of its type. `default` for clients of the original.
+    pub tile_layer: String,
+    /// Most memory for tiles that were made, in megabytes.
+    pub tile_cache_mb: u64,
     /// Licence of the data, named in every collection.
     pub licence: String,
+    /// Whether the page with the map is served at `/`.
+    pub page: bool,
+    /// A PMTiles file that the page's map shows below the features; empty for land and borders alone.
+    pub basemap: String,
+    /// Address of a MapLibre style that the page's map uses instead of its own base map; empty for none.
+    pub style_url: String,
+    /// Whether `/status` tells latest changes, counts by source and findings: to whoever can reach the service.
+    pub status: bool,
     /// Whether answers are compressed where the client accepts it.
     pub compress: bool,
     /// Answers in progress at a time; others wait.
@@ -110,7 +122,13 @@ impl Default for Settings {
             cors_origins: vec!["*".to_owned()],
             all_features_type: "all_features".to_owned(),
             max_features: 55_000,
+            tile_layer: String::new(),
+            tile_cache_mb: 256,
             licence: "https://creativecommons.org/licenses/by-sa/4.0/".to_owned(),
+            page: true,
+            basemap: String::new(),
+            style_url: String::new(),
+            status: false,
             compress: true,
             max_concurrent: 128,
             max_connections: 4096,
@@ -208,6 +226,12 @@ impl Settings {
         if !url.is_empty() && (!is_url || url.contains(|c: char| c.is_control() || c == ' ')) {
             return refuse("public_url", url, "http://… or https://…");
         }
+        let style = self.style_url.as_str();
+        let is_style = style.starts_with("https://") || style.starts_with("http://");
+        let is_odd = |c: char| c.is_control() || c.is_whitespace() || ";,'\"".contains(c);
+        if !style.is_empty() && (!is_style || style.contains(is_odd)) {
+            return refuse("style_url", style, "http://… or https://…");
+        }
         for (name, number) in [
             ("max_concurrent", self.max_concurrent as u64),
             ("max_connections", self.max_connections as u64),
@@ -242,7 +266,13 @@ impl Settings {
             "cors_origins",
             "all_features_type",
             "max_features",
+            "tile_layer",
+            "tile_cache_mb",
             "licence",
+            "page",
+            "basemap",
+            "style_url",
+            "status",
             "compress",
             "max_concurrent",
             "max_connections",

@@ -7,25 +7,30 @@ use futures::{StreamExt, stream};
 
 use cabd_core::catalog::Table;
 use cabd_core::error::Result;
-use cabd_core::id::CommitNumber;
+use cabd_core::id::{CommitNumber, Uuid};
 use cabd_core::store::{AuditStore, BoxStream, ForeignChanges, LogEntry};
 
 use crate::PgStore;
 use crate::error::pg;
+use crate::pool::Session;
+
+/// The newest commit.
+pub(crate) async fn head(session: &Session) -> Result<CommitNumber> {
+    let statement = session
+        .prepare("SELECT coalesce(max(revision), 0)::bigint FROM cabd.changeset")
+        .await?;
+    let row = session
+        .client()?
+        .query_one(&statement, &[])
+        .await
+        .map_err(pg)?;
+    Ok(CommitNumber(row.try_get(0).map_err(pg)?))
+}
 
 #[async_trait]
 impl AuditStore for PgStore {
     async fn head(&self) -> Result<CommitNumber> {
-        let session = self.pool.session().await?;
-        let statement = session
-            .prepare("SELECT coalesce(max(revision), 0)::bigint FROM cabd.changeset")
-            .await?;
-        let row = session
-            .client()?
-            .query_one(&statement, &[])
-            .await
-            .map_err(pg)?;
-        Ok(CommitNumber(row.try_get(0).map_err(pg)?))
+        head(&self.pool.session().await?).await
     }
 
     async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
@@ -61,6 +66,22 @@ impl AuditStore for PgStore {
             }
         });
         Ok(entries.boxed())
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        let session = self.pool.session().await?;
+        let statement = session
+            .prepare(include_str!("../sql/last_changes.sql"))
+            .await?;
+        let found = session
+            .client()?
+            .query_opt(&statement, &[&[feature].as_slice()])
+            .await
+            .map_err(pg)?;
+        match found {
+            Some(row) => Ok(CommitNumber(row.try_get(1).map_err(pg)?)),
+            None => Ok(CommitNumber::default()),
+        }
     }
 
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {

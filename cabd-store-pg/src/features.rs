@@ -208,7 +208,7 @@ impl FeatureStore for PgStore {
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
         let (catalog, mut transaction) = self.begin(head).await?;
         let hooks = self.hooks();
-        let done = apply_operations(&catalog, &mut transaction, hooks, operations).await;
+        let done = apply_operations(&catalog, &mut transaction, hooks, head, operations).await;
         self.end(head, transaction, done).await
     }
 

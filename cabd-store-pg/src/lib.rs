@@ -32,6 +32,7 @@ use async_trait::async_trait;
 
 use cabd_core::catalog::{Catalog, Manifest, Relation};
 use cabd_core::error::{Error, ErrorKind, Result};
+use cabd_core::id::CommitNumber;
 use cabd_core::query::FeatureQuery;
 use cabd_core::store::{AuditStore, Capabilities, FeatureStore, Finding, Hooks, Store, StoreInfo};
 
@@ -165,6 +166,12 @@ impl Store for PgStore {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::DATABASE
+    }
+
+    async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
+        let mut session = self.pool.session().await?;
+        let head = audit::head(&session).await?;
+        Ok((head, self.catalog_on(&mut session).await?))
     }
 
     async fn info(&self) -> Result<StoreInfo> {

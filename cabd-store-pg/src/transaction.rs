@@ -14,7 +14,7 @@ use tokio_postgres::CopyInSink;
 use cabd_core::catalog::{Catalog, Relation, Table};
 use cabd_core::error::{Error, Result};
 use cabd_core::feature::ChangeHead;
-use cabd_core::id::CommitNumber;
+use cabd_core::id::{CommitNumber, Uuid};
 use cabd_core::store::{Position, Row, RowChange, WriteTransaction};
 use cabd_core::value::Value;
 
@@ -330,6 +330,30 @@ impl WriteTransaction for Transaction {
         for row in self.select(&rows::existing(table), &params).await? {
             if let Some(at) = place(&row, keys.len()) {
                 out[at] = true;
+            }
+        }
+        Ok(out)
+    }
+
+    async fn last_changes(
+        &mut self,
+        table: &Arc<Table>,
+        ids: &[Uuid],
+    ) -> Result<Vec<CommitNumber>> {
+        let session = self.session().await?;
+        let client = session.client()?;
+        // First the rows: who changes one of them now is waited for.
+        let lock = session.prepare(&rows::lock(table)).await?;
+        client.query(&lock, &[&ids]).await.map_err(pg)?;
+        let statement = session
+            .prepare(include_str!("../sql/last_changes.sql"))
+            .await?;
+        let mut out = vec![CommitNumber::default(); ids.len()];
+        for row in client.query(&statement, &[&ids]).await.map_err(pg)? {
+            let id: Uuid = row.try_get(0).map_err(pg)?;
+            let commit = CommitNumber(row.try_get(1).map_err(pg)?);
+            for (at, _) in ids.iter().enumerate().filter(|(_, i)| **i == id) {
+                out[at] = commit;
             }
         }
         Ok(out)

@@ -13,13 +13,13 @@ use cabd_core::store::{
     OperationStream, RecordQuery, RecordStream, Store, StoreInfo, apply_operations,
     derive_features,
 };
-use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
+use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result, Uuid};
 use futures::StreamExt;
 use rusqlite::Connection;
 
 use crate::error::{db, lost};
 use crate::pool::{Pool, open_writer, write_ahead};
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, last_change};
 use crate::{catalog, derive, doctor, evolve, features, migrate, registered, spatial, sql};
 
 /// A cabd inventory in one SpatiaLite file.
@@ -223,7 +223,7 @@ impl SqliteStore {
         let load = self.catalog_of();
         let applied = match (t.catalog(load).await, work) {
             (Ok(catalog), Work::Apply(operations)) => {
-                apply_operations(&catalog, &mut t, &self.hooks, operations).await
+                apply_operations(&catalog, &mut t, &self.hooks, head, operations).await
             }
             (Ok(catalog), Work::Derive(features)) => {
                 derive_features(&catalog, &mut t, &self.hooks, features).await
@@ -256,6 +256,13 @@ impl SqliteStore {
         }
         applied
     }
+}
+
+fn newest(conn: &Connection) -> Result<CommitNumber> {
+    conn.prepare_cached("SELECT COALESCE(max(id), 0) FROM cabd_changeset")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map(CommitNumber)
+        .map_err(db("read the newest commit"))
 }
 
 fn repair(conn: &mut Connection) -> Result<()> {
@@ -342,14 +349,7 @@ impl FeatureStore for SqliteStore {
 #[async_trait]
 impl AuditStore for SqliteStore {
     async fn head(&self) -> Result<CommitNumber> {
-        self.read(|conn, _| {
-            conn.query_row("SELECT COALESCE(max(id), 0) FROM cabd_changeset", [], |r| {
-                r.get(0)
-            })
-            .map(CommitNumber)
-            .map_err(db("read the newest commit"))
-        })
-        .await
+        self.read(|conn, _| newest(conn)).await
     }
 
     async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
@@ -387,6 +387,10 @@ impl AuditStore for SqliteStore {
             }
         });
         Ok(features::stream(receiver).boxed())
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        self.read(move |conn, _| last_change(conn, feature)).await
     }
 
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {
@@ -440,6 +444,11 @@ impl Store for SqliteStore {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::DATABASE
+    }
+
+    async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
+        self.read(|conn, catalog| Ok((newest(conn)?, catalog)))
+            .await
     }
 
     async fn info(&self) -> Result<StoreInfo> {

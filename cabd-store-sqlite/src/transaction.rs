@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cabd_core::catalog::{Catalog, CatalogChange, Relation, Table};
 use cabd_core::store::{CatalogPlan, Position, Row, RowChange, WriteTransaction};
-use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Result, Value};
+use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Result, Uuid, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
@@ -339,6 +339,15 @@ fn refused(e: rusqlite::Error, table: &Table, row: &Row) -> Error {
     }
 }
 
+/// The newest commit that touched a feature or rows around it, 0 for none.
+pub(crate) fn last_change(conn: &Connection, feature: Uuid) -> Result<CommitNumber> {
+    let sql = "SELECT COALESCE(max(changeset), 0) FROM cabd_audit_log WHERE cabd_id = ?";
+    conn.prepare_cached(sql)
+        .and_then(|mut s| s.query_row([feature.to_string()], |r| r.get(0)))
+        .map(CommitNumber)
+        .map_err(db("read the newest commit of a feature"))
+}
+
 #[async_trait]
 impl WriteTransaction for Transaction {
     async fn fetch(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<Option<Row>>> {
@@ -396,6 +405,12 @@ impl WriteTransaction for Transaction {
                 .collect()
         })
         .await
+    }
+
+    async fn last_changes(&mut self, _: &Arc<Table>, ids: &[Uuid]) -> Result<Vec<CommitNumber>> {
+        let ids = ids.to_vec();
+        self.call(move |s| ids.iter().map(|id| last_change(&s.conn, *id)).collect())
+            .await
     }
 
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {

@@ -73,6 +73,12 @@ impl Serve {
                 .expected("a file path, postgres://USER@HOST/DATABASE, or memory:")
                 .hint("name it on the command line, in the file, or as CABD_HTTP_STORE"));
         }
+        if !settings.basemap.is_empty() && !std::path::Path::new(&settings.basemap).is_file() {
+            return Err(Error::not_found("the base map is not there")
+                .field("basemap")
+                .value(&settings.basemap)
+                .hint("`cabd basemap build` makes one from GeoJSON files"));
+        }
         log(&settings);
         // Signals count from now on, also while the store is opened.
         let end = Signals::new()?;

@@ -152,6 +152,15 @@ impl Catalog {
         &self.sets
     }
 
+    /// The relation of this name, as [`Relation`] is displayed, in any case.
+    pub fn relation_named(&self, name: &str) -> Option<Relation> {
+        let found = self
+            .tables
+            .keys()
+            .find(|r| r.to_string().eq_ignore_ascii_case(name));
+        found.cloned()
+    }
+
     /// Every table, sorted so that parents come before their children.
     pub fn tables(&self) -> Vec<Arc<Table>> {
         let mut all: Vec<_> = self.tables.values().cloned().collect();

@@ -41,7 +41,7 @@ pub mod world;
 use futures::future::BoxFuture;
 
 pub use cases::{
-    arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, evolution,
+    arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, editing, evolution,
     evolution_of_types, filters, followed, labels, names, paging, parts, queries, space, supers,
     survival, updates, values, writing,
 };

@@ -28,6 +28,22 @@ pub struct ChangeHead {
     pub dry_run: bool,
     /// The operations come from reading the same store while it takes them: it keeps its tables open to readers.
     pub reads_along: bool,
+    /// When features were read that must not have changed since.
+    pub bases: Vec<Base>,
+}
+
+/// A feature, and the commit at which it was read: the change is refused where a later one has touched the feature or rows
+/// around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// The feature's type.
+    pub feature_type: Arc<str>,
+    /// The feature.
+    pub id: Uuid,
+    /// The commit.
+    pub commit: CommitNumber,
+    /// Where it was named, for errors.
+    pub place: Option<Arc<str>>,
 }
 
 /// The kind of a change.

@@ -7,5 +7,5 @@ mod columns;
 pub use batch::{
     BatchBuilder, FeatureBatch, Layout, Output, OutputColumn, PhysicalRows, geoarrow_metadata,
 };
-pub use change::{Action, Applied, ChangeHead, ChangeKind, Counts, Fields, Operation};
+pub use change::{Action, Applied, Base, ChangeHead, ChangeKind, Counts, Fields, Operation};
 pub use columns::{ColumnBuilder, value_at};

@@ -278,10 +278,10 @@ impl Work<'_> {
             reason: self.options.reason.clone(),
             kind: ChangeKind::Load,
             data_source: only.and_then(|at| self.matcher.source(at)).map(|s| s.id),
-            reviewer: None,
             client: self.options.client.clone(),
             dry_run: self.options.dry_run,
             reads_along: only.is_none() || self.matcher.reads(&self.mapper).await?,
+            ..ChangeHead::default()
         })
     }
 

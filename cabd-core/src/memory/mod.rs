@@ -13,7 +13,7 @@ use futures::StreamExt;
 use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
 use crate::error::{Error, Result};
 use crate::feature::{Applied, ChangeHead, Counts};
-use crate::id::CommitNumber;
+use crate::id::{CommitNumber, Uuid};
 use crate::query::{FeatureQuery, plan, plan_count};
 use crate::store::{
     Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, DeriveStream,
@@ -33,6 +33,13 @@ struct State {
     attic: Arc<evolve::Attic>,
     log: Arc<Vec<LogEntry>>,
     head: CommitNumber,
+}
+
+impl State {
+    fn last_change(&self, feature: Uuid) -> CommitNumber {
+        let of_it = self.log.iter().filter(|e| e.cabd_id == Some(feature));
+        of_it.map(|e| e.commit).max().unwrap_or_default()
+    }
 }
 
 /// A store in memory: the reference for the others, and for tests and small inventories.
@@ -149,7 +156,8 @@ impl FeatureStore for MemoryStore {
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {
         let _writer = self.writer.lock().await;
         let (catalog, mut transaction) = self.begin(head);
-        let counts = apply_operations(&catalog, &mut transaction, &self.hooks, operations).await?;
+        let counts =
+            apply_operations(&catalog, &mut transaction, &self.hooks, head, operations).await?;
         self.end(head, transaction, counts)
     }
 
@@ -177,6 +185,10 @@ impl AuditStore for MemoryStore {
             .map(Ok)
             .collect();
         Ok(futures::stream::iter(entries).boxed())
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        Ok(self.state().last_change(feature))
     }
 }
 

@@ -9,7 +9,7 @@ use super::State;
 use crate::catalog::{Code, CodeKey, ID, Relation, Table};
 use crate::error::{Error, Result};
 use crate::geometry::Areas;
-use crate::id::CommitNumber;
+use crate::id::{CommitNumber, Uuid};
 use crate::store::{Key, LogEntry, Position, Row, RowChange, WriteTransaction, key_of, key_part};
 use crate::value::Value;
 
@@ -128,6 +128,10 @@ impl WriteTransaction for Transaction {
     async fn existing(&mut self, table: &Arc<Table>, keys: &[Row]) -> Result<Vec<bool>> {
         let rows = self.rows(table);
         Ok(keys.iter().map(|k| rows.contains_key(&key_of(k))).collect())
+    }
+
+    async fn last_changes(&mut self, _: &Arc<Table>, ids: &[Uuid]) -> Result<Vec<CommitNumber>> {
+        Ok(ids.iter().map(|id| self.state.last_change(*id)).collect())
     }
 
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {

@@ -3,6 +3,7 @@
 mod derive;
 mod ext;
 mod records;
+pub mod tiles;
 mod write;
 
 use std::collections::BTreeMap;
@@ -184,6 +185,9 @@ pub trait AuditStore: Send + Sync {
     /// The changes after a commit, oldest first, one entry a row.
     async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>>;
 
+    /// The newest commit that touched a feature or rows around it, 0 for none. Costs a look-up.
+    async fn last_change(&self, feature: uuid::Uuid) -> Result<CommitNumber>;
+
     /// What other programs have changed of features, or around them, since [`AuditStore::looked_at`] was told last: rows of
     /// these tables. `None` where there is nothing, where nobody else can write, and where this store cannot.
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {
@@ -226,6 +230,12 @@ pub trait Store: CatalogStore + FeatureStore + AuditStore {
 
     /// What the program that opened it has added to it.
     fn hooks(&self) -> &Hooks;
+
+    /// The newest commit and the catalogue, asked for together: what was committed before the call is in both.
+    async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
+        let head = self.head().await?;
+        Ok((head, self.catalog().await?))
+    }
 
     /// What it is and what it holds.
     async fn info(&self) -> Result<StoreInfo>;

@@ -30,7 +30,7 @@ pub(super) async fn every(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer
     let catalog = app.store.catalog().await?;
     let name = &app.settings.all_features_type;
     let ft = catalog.feature_type(name).map_err(|_| without_all(name))?;
-    list(&app, &asked, &catalog, ft, true).await
+    list(&app, &asked, &catalog, ft).await
 }
 
 fn without_all(name: &str) -> Box<Problem> {
@@ -59,8 +59,7 @@ pub(super) async fn type_or_feature(app: Arc<App>, asked: Asked, path: Vec<Strin
         return one(&app, &asked, &catalog, &ft, id).await;
     }
     let ft = catalog.feature_type(name)?;
-    let is_all = ft.id() == app.settings.all_features_type;
-    list(&app, &asked, &catalog, ft, is_all).await
+    list(&app, &asked, &catalog, ft).await
 }
 
 /// `/features/{type}/{uuid}`
@@ -151,15 +150,9 @@ async fn one(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType, id: 
     Ok(answer.answer(app, asked, Body::from(bytes)))
 }
 
-async fn list(
-    app: &App,
-    asked: &Asked,
-    catalog: &Catalog,
-    ft: &FeatureType,
-    with_types: bool,
-) -> Answer {
+async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> Answer {
     let form = asked.form(&FORMS)?;
-    let mut list = lists::read(asked, catalog, ft, with_types)?;
+    let mut list = lists::read(asked, catalog, ft)?;
     let urls = Urls::new(&asked.root, ft, &mut list.query.select, &list.shown);
     let committed = is_committed(catalog, ft)?;
     let (question, key) = counted(&list.query);
@@ -173,7 +166,8 @@ async fn list(
             Some(n) => n,
             None => app.store.count(&question).await?,
         };
-        let returned = list.most.map_or(total, |most| most.min(total));
+        let rest = total.saturating_sub(list.offset);
+        let returned = list.most.map_or(rest, |most| most.min(rest));
         if returned > app.settings.max_features {
             return Err(too_many(app.settings.max_features));
         }
@@ -184,6 +178,7 @@ async fn list(
         // Without a limit the rows come in the store's own order, the first at once.
         let limited = returned < total || list.query.near.is_some();
         list.query.limit = limited.then_some(returned);
+        list.query.offset = list.offset;
         let features = app.store.features(&list.query).await?;
         let unchanged = app.store.head().await? == head;
         if !unchanged && attempt < ATTEMPTS {
@@ -195,7 +190,7 @@ async fn list(
         if !unchanged {
             answer.tag = None;
         }
-        answer = answer.range(returned, total);
+        answer = answer.range(list.offset, returned, total);
         if form == Form::Csv {
             answer = answer.with("content-disposition", file_name(ft));
         }

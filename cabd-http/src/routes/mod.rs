@@ -4,6 +4,9 @@ pub(crate) mod docs;
 pub(crate) mod features;
 mod service;
 pub(crate) mod sources;
+mod status;
+mod summary;
+pub(crate) mod tiles;
 mod types;
 
 use std::future::Future;
@@ -17,6 +20,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use crate::app::App;
+use crate::page;
 use crate::problem::Problem;
 use crate::request::Asked;
 
@@ -54,6 +58,9 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .route("/health/ready", get(service::ready))
         .route("/metrics", get(service::metrics))
         .route(&path("/openapi.json"), handler(service::description));
+    for root in tiles::ROOTS {
+        router = router.route(&path(&format!("{root}{{*tile}}")), get(tiles::answer));
+    }
     // The original's lists end in a slash, its other paths do not; each is found either way.
     for slash in ["", "/"] {
         let path = |end: &str| format!("{prefix}{end}{slash}");
@@ -62,12 +69,22 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
             .route(&path("/features"), handler(features::every))
             .route(&path("/features/types"), handler(types::every))
             .route(&path("/features/types/{type}"), handler(types::one))
+            .route(&path("/features/datasources"), handler(sources::every))
             .route(&path("/features/datasources/{uuid}"), handler(sources::one))
+            .route(&path("/features/summary/{type}"), handler(summary::of_type))
             .route(
                 &path("/features/{type}"),
                 handler(features::type_or_feature),
             )
             .route(&path("/features/{type}/{uuid}"), handler(features::of_type));
+    }
+    if app.settings.status {
+        router = router
+            .route(&path("/status"), handler(status::status))
+            .route(&path("/status/findings"), handler(status::findings));
+    }
+    if app.settings.page {
+        router = page::add(router, &app.settings);
     }
     router
         .fallback(|| async { nowhere() })
@@ -76,7 +93,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
 }
 
 /// Reads what is asked and gives it to `answer`, with the parts of the path.
-fn handler<F, R>(answer: F) -> axum::routing::MethodRouter<Arc<App>>
+pub(crate) fn handler<F, R>(answer: F) -> axum::routing::MethodRouter<Arc<App>>
 where
     F: Fn(Arc<App>, Asked, Vec<String>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Answer> + Send + 'static,
@@ -99,7 +116,7 @@ where
     )
 }
 
-fn nowhere() -> Problem {
+pub(crate) fn nowhere() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "not-found",

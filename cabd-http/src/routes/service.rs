@@ -70,7 +70,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Answer {
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     let head = tokio::time::timeout(READY, app.store.head()).await;
     let head = head.ok().and_then(Result::ok).map(|n| n.0);
-    plain(metrics::MEDIA_TYPE, Body::from(app.metrics.text(head)))
+    plain(
+        metrics::MEDIA_TYPE,
+        Body::from(app.metrics.text(head, &app.tiles.counts())),
+    )
 }
 
 /// `/openapi.json`

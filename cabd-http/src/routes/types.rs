@@ -32,6 +32,8 @@ pub(super) async fn every(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer
         json!({
             "type": t.id(),
             "name": t.head.name.get(asked.lang),
+            "description": t.head.description.get(asked.lang),
+            "members": members(t),
             "metadata": format!("{root}/features/types/{}", t.id()),
             "features": format!("{root}/features/{}", t.id()),
             "data_version": t.head.data_version,
@@ -84,6 +86,11 @@ pub(super) async fn one(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answe
     attributes.push(json!({"id": URL, "name": "", "description": "", "type": "url"}));
     let body = json!({
         "type": ft.id(),
+        "name": ft.head.name.get(asked.lang),
+        "description": ft.head.description.get(asked.lang),
+        "data_version": ft.head.data_version,
+        "members": members(ft),
+        "name_attribute": ft.head.name_attribute,
         "attributes": attributes,
         "views": views(&catalog, ft),
     });
@@ -98,7 +105,15 @@ fn attribute(a: &Attribute, lang: Lang) -> Map<String, Value> {
     out.insert("name".to_owned(), json!(a.name.get(lang)));
     out.insert("description".to_owned(), json!(description));
     out.insert("type".to_owned(), json!(a.data_type.to_string()));
+    let group = Some(a.group.get(lang)).filter(|t| !t.is_empty());
+    out.insert("group".to_owned(), json!(group));
+    out.insert("unit".to_owned(), json!(a.unit));
+    out.insert("label_of".to_owned(), json!(a.label_of));
     out
+}
+
+fn members(ft: &FeatureType) -> Vec<&str> {
+    ft.members.iter().map(|m| m.feature_type.as_str()).collect()
 }
 
 /// The code list of an attribute, and whether the attribute is the label instead of the code.

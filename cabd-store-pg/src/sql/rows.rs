@@ -57,6 +57,13 @@ fn same_key(t: &Table) -> String {
     all.join(" AND ")
 }
 
+/// Locks the rows with these identifiers, in one order so that two who do this never wait for each other.
+pub(crate) fn lock(t: &Table) -> String {
+    let key = ident(&t.columns[0].name);
+    let name = name_of(t);
+    format!("SELECT FROM {name} WHERE {key} = ANY ($1) ORDER BY {key} FOR UPDATE")
+}
+
 /// The parameters of statements by key.
 pub(crate) fn key_params(t: &Table, rows: &[Row]) -> Result<Vec<Param>> {
     (0..t.key)

@@ -69,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sensor", &["catalog"]),
     ("board", &[]),
     ("query", MEANING),
+    ("edit", &["catalog", "feature"]),
     ("tile", MEANING),
     // Of `query` only its options: see `allowed`.
     (
@@ -88,8 +89,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "conformance",
         &[
-            "catalog", "feature", "people", "review", "sensor", "board", "query", "tile", "format",
-            "store", "memory",
+            "catalog", "feature", "people", "review", "sensor", "board", "query", "edit", "tile",
+            "format", "store", "memory",
         ],
     ),
 ];

@@ -180,8 +180,7 @@ pub async fn the_log_says_who(store: &dyn Store) {
         reviewer: Some("Émile".to_owned()),
         data_source: None,
         kind: crate::feature::ChangeKind::Review,
-        dry_run: false,
-        reads_along: false,
+        ..ChangeHead::default()
     };
     store
         .apply(&by("Zoë O'Neil"), operations(vec![weir(1)]))

@@ -340,6 +340,57 @@ pub async fn an_error_says_where_the_operation_came_from(store: &dyn Store) {
     }
 }
 
+/// Values, keys, references and rows alike, before and after a deletion; what follows from a refused row is not told.
+pub async fn every_error_of_a_change_is_told_at_once(store: &dyn Store) {
+    furnish(store).await;
+    write(store, vec![weir(1), weir(2)]).await;
+    let change = vec![
+        weir(10)
+            .set("height_m", "tall")
+            .set("size_code", 97)
+            .at("/0"),
+        feature_source("weirs", 10, 70, "a").at("/1"),
+        weir(11).at("/2"),
+        Operation::insert_feature("weirs", id(12)).at("/3"),
+        weir(1).at("/4"),
+        update(13).set("height_m", 1).at("/5"),
+        update(2).set("nothing", 1).at("/6"),
+        delete(14).at("/7"),
+        delete(2).at("/8"),
+        update(2).set("height_m", 3.0).at("/9"),
+        update(11).set("height_m", 3.0).at("/10"),
+        weir(11).at("/11"),
+        update(10).set("size_code", 98).at("/12"),
+    ];
+    let e = refuse(store, ErrorKind::Invalid, change).await;
+    let mut told: Vec<(String, Option<&str>)> = e
+        .each()
+        .map(|e| (e.place().unwrap_or("").to_owned(), e.field_name()))
+        .collect();
+    told.sort_by_key(|(place, _)| place[1..].parse::<u32>().ok());
+    let told: Vec<(&str, Option<&str>)> = told.iter().map(|(p, f)| (p.as_str(), *f)).collect();
+    assert_eq!(
+        told,
+        [
+            ("/0", Some("height_m")),
+            ("/0", Some("size_code")),
+            ("/1", Some("datasource_id")),
+            ("/3", Some("geometry")),
+            ("/4", Some("cabd_id")),
+            ("/5", Some("cabd_id")),
+            ("/6", Some("nothing")),
+            ("/7", Some("cabd_id")),
+            ("/9", Some("cabd_id")),
+            ("/11", Some("cabd_id")),
+            ("/12", Some("size_code")),
+        ],
+        "{e:?}"
+    );
+    let many = (100..300).map(|n| weir(n).set("height_m", "tall"));
+    let e = refuse(store, ErrorKind::Invalid, many.collect()).await;
+    assert_eq!(e.each().count(), 100);
+}
+
 pub async fn a_store_works_on_after_refusals(store: &dyn Store) {
     furnish(store).await;
     write(store, vec![weir(1)]).await;

@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod catalogue;
 pub mod concurrency;
 pub mod derived;
+pub mod editing;
 pub mod evolution;
 pub mod evolution_of_types;
 pub mod filters;
@@ -213,7 +214,15 @@ macro_rules! __conformance_cases {
                 a_reference_to_a_row_that_is_not_there_is_refused
                 a_row_that_others_name_is_not_deleted
                 an_error_says_where_the_operation_came_from
+                every_error_of_a_change_is_told_at_once
                 a_store_works_on_after_refusals
+            }
+            editing {
+                a_feature_is_changed_only_where_nobody_has_changed_it_since
+                of_two_who_change_what_they_read_one_is_told
+                a_document_becomes_a_change_with_its_sources
+                a_document_of_another_shape_is_refused_with_every_place
+                a_feature_is_created_merged_and_replaced_by_geojson
             }
             audit {
                 each_change_that_writes_is_one_commit

@@ -14,7 +14,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::catalog::{Catalog, CatalogChange, CatalogCommit, Relation, What};
 use crate::error::Result;
 use crate::feature::{Action, Applied, ChangeHead, Operation};
-use crate::id::CommitNumber;
+use crate::id::{CommitNumber, Uuid};
 use crate::memory::MemoryStore;
 use crate::query::FeatureQuery;
 use crate::store::{
@@ -60,10 +60,12 @@ pub enum Fault {
     HeadMovesForNothing,
     AuthorLost,
     NewCodesUnseen,
+    BasesIgnored,
+    LastChangeOfOthers,
 }
 
 /// Each fault with cases, as `file::name`, that must catch it.
-pub const FAULTS: [(Fault, &[&str]); 34] = [
+pub const FAULTS: [(Fault, &[&str]); 36] = [
     (
         Fault::NegationForgetsNulls,
         &[
@@ -234,6 +236,17 @@ pub const FAULTS: [(Fault, &[&str]); 34] = [
     (
         Fault::NewCodesUnseen,
         &["catalogue::codes_written_as_rows_become_labels"],
+    ),
+    (
+        Fault::BasesIgnored,
+        &[
+            "editing::a_feature_is_changed_only_where_nobody_has_changed_it_since",
+            "editing::of_two_who_change_what_they_read_one_is_told",
+        ],
+    ),
+    (
+        Fault::LastChangeOfOthers,
+        &["editing::a_feature_is_changed_only_where_nobody_has_changed_it_since"],
     ),
 ];
 
@@ -413,10 +426,13 @@ impl FeatureStore for Faulty {
     }
 
     async fn apply(&self, head: &ChangeHead, stream: OperationStream) -> Result<Applied> {
-        if !self.fault.spoils_changes() {
-            return self.inner.apply(head, stream).await;
-        }
         let mut head = head.clone();
+        if self.is(Fault::BasesIgnored) {
+            head.bases.clear();
+        }
+        if !self.fault.spoils_changes() {
+            return self.inner.apply(&head, stream).await;
+        }
         if self.is(Fault::DryRunWrites) {
             head.dry_run = false;
         }
@@ -476,6 +492,14 @@ impl AuditStore for Faulty {
         let entries = self.inner.changes_since(after).await?;
         let spoiled = entries.try_filter_map(move |e| async move { Ok(spoil::entry(fault, e)) });
         Ok(spoiled.boxed())
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        let last = self.inner.last_change(feature).await?;
+        if self.is(Fault::LastChangeOfOthers) {
+            return self.inner.head().await;
+        }
+        Ok(last)
     }
 }
 

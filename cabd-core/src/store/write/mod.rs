@@ -2,6 +2,7 @@
 //! rows compared, counted and handed to the store in batches, parents before children.
 
 mod check;
+mod checks;
 mod read;
 mod retired;
 mod rows;
@@ -15,12 +16,14 @@ use futures::TryStreamExt;
 
 use super::OperationStream;
 use super::derive::{DeriveStream, Hooks, Position};
-use crate::catalog::{Catalog, Relation, Table};
+use crate::catalog::{Catalog, ID, Relation, Table};
 use crate::error::{Error, Result};
-use crate::feature::{Action, Counts};
+use crate::feature::{Action, Base, ChangeHead, Counts};
+use crate::id::{CommitNumber, Uuid};
 use crate::time::{Timestamp, to_micros};
 use crate::value::Value;
-use read::Reader;
+use checks::Checks;
+use read::{Reader, Refused};
 use rows::Writer;
 
 /// A row: values in the order of the table's columns.
@@ -64,6 +67,11 @@ pub trait WriteTransaction: Send {
         values: &[Value],
     ) -> Result<u64>;
 
+    /// The newest commit that touched each feature or rows around it, 0 for none. Nobody else changes these features until the
+    /// transaction ends.
+    async fn last_changes(&mut self, table: &Arc<Table>, ids: &[Uuid])
+    -> Result<Vec<CommitNumber>>;
+
     /// The polygons of a reference table that contain positions: for each such pair the place of the position and the
     /// row's values in `columns`, in any order. The boundary belongs to a polygon. `None` where the table has no polygon.
     async fn containing(
@@ -78,22 +86,67 @@ pub trait WriteTransaction: Send {
 ///
 /// A store's `apply` begins a transaction, calls this, and commits, or rolls back on an error or a dry run. The next
 /// batch is read and checked while the store writes the one before.
+///
+/// # Errors
+/// What is wrong with the operations comes as one error that knows the others ([`Error::each`]): up to 100, found in
+/// the batch of the first and in those that follow, some thousands of operations.
 pub async fn apply_operations(
     catalog: &Catalog,
     transaction: &mut dyn WriteTransaction,
     hooks: &Hooks,
+    head: &ChangeHead,
     mut operations: OperationStream,
 ) -> Result<BTreeMap<Relation, Counts>> {
+    unchanged(catalog, transaction, &head.bases).await?;
     let mut reader = Reader::new(catalog);
     let mut writer = Writer::new(catalog, transaction, hooks);
     let mut next = reader.batch(&mut operations).await?;
+    let mut only_checked = 0;
     while let Some(batch) = next {
         let (written, following) =
             futures::join!(writer.write(batch), reader.batch(&mut operations));
         written?;
         next = following?;
+        only_checked += usize::from(writer.checks.is_some());
+        if only_checked > CHECKED_ON || writer.has_enough_errors() {
+            break;
+        }
     }
-    Ok(writer.counts)
+    match writer.checks.and_then(Checks::into_error) {
+        Some(error) => Err(error),
+        None => Ok(writer.counts),
+    }
+}
+
+/// Refuses to go on from features that have changed since they were read.
+async fn unchanged(
+    catalog: &Catalog,
+    transaction: &mut dyn WriteTransaction,
+    bases: &[Base],
+) -> Result<()> {
+    let mut errors = vec![];
+    let mut by_type: BTreeMap<&str, Vec<&Base>> = BTreeMap::new();
+    for base in bases {
+        by_type.entry(&base.feature_type).or_default().push(base);
+    }
+    for (of_type, bases) in by_type {
+        let table = catalog.table(&Relation::feature(of_type))?;
+        let ids: Vec<Uuid> = bases.iter().map(|b| b.id).collect();
+        let now = transaction.last_changes(table, &ids).await?;
+        for (base, now) in bases.into_iter().zip(now) {
+            if now > base.commit {
+                let e = Error::conflict(format!(
+                    "the feature has changed since commit {}: commit {now} touched it",
+                    base.commit
+                ))
+                .field(ID)
+                .value(base.id)
+                .hint("read it again, and make the change from there");
+                errors.push(placed(e, &base.place));
+            }
+        }
+    }
+    Error::all(errors).map_or(Ok(()), Err)
 }
 
 /// Computes the derived values of a stream of features inside a transaction, as [`apply_operations`] runs operations.
@@ -111,10 +164,13 @@ pub async fn derive_features(
     Ok(writer.counts)
 }
 
+/// Batches that are looked at after one with an error.
+const CHECKED_ON: usize = 8;
+
 /// What is written at once.
 enum Batch {
     /// Rows by table, parents before children.
-    Rows(Vec<(Arc<Table>, Vec<Step>)>),
+    Rows(Vec<(Arc<Table>, Vec<Step>)>, Refused),
     /// One row goes, and what belongs to it.
     Delete(Arc<Table>, Step),
 }
@@ -170,7 +226,8 @@ fn needed(table: &Table) -> Vec<usize> {
 }
 
 /// Gives the needed columns of a new row their defaults; what stays null is missing.
-fn complete(table: &Table, needed: &[usize], row: &mut Row) -> Result<()> {
+fn complete(table: &Table, needed: &[usize], row: &mut Row) -> Vec<Error> {
+    let mut missing = vec![];
     for i in needed {
         let c = &table.columns[*i];
         if !row[*i].is_null() {
@@ -182,7 +239,7 @@ fn complete(table: &Table, needed: &[usize], row: &mut Row) -> Result<()> {
             row[*i] = Value::Timestamp(to_micros(Timestamp::now()));
         } else if !nullable(table, *i) {
             let e = Error::invalid("a value is required").field(&c.name);
-            return Err(if table.spatial == Some(*i) {
+            missing.push(if table.spatial == Some(*i) {
                 e.expected("a geometry")
                     .hint("a feature needs a place; give its geometry")
             } else {
@@ -190,7 +247,7 @@ fn complete(table: &Table, needed: &[usize], row: &mut Row) -> Result<()> {
             });
         }
     }
-    Ok(())
+    missing
 }
 
 /// The first value that is not null.

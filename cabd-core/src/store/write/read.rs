@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use super::check::{ChangedCodes, check_code, check_word};
-use super::{Batch, Row, Step, complete, first_of, key_part, needed, placed};
+use super::{Batch, KeyPart, Row, Step, complete, first_of, key_part, needed, placed};
 use crate::catalog::{Catalog, CodeList, Relation, Table};
 use crate::error::{Error, Result};
 use crate::feature::{Action, Fields, Operation};
@@ -21,6 +21,9 @@ pub(super) const BATCH: usize = 1024;
 /// Shapes of operations remembered for one table.
 const SHAPES: usize = 16;
 
+/// Errors of a batch that are told at most.
+pub(super) const ERRORS: usize = 100;
+
 /// Reads operations in batches. A batch never holds two operations on one row.
 pub(super) struct Reader<'a> {
     catalog: &'a Catalog,
@@ -29,6 +32,15 @@ pub(super) struct Reader<'a> {
     /// The operation that did not fit into the last batch.
     left_over: Option<(usize, Step)>,
     codes: ChangedCodes,
+    refused: Refused,
+}
+
+/// The operations of a batch that cannot be accepted.
+#[derive(Default)]
+pub(super) struct Refused {
+    pub(super) errors: Vec<Error>,
+    /// Rows that they were about: what names those is not wrong as well.
+    pub(super) keys: Vec<(Relation, KeyPart)>,
 }
 
 /// What a batch holds for one table.
@@ -57,6 +69,7 @@ impl<'a> Reader<'a> {
             tables: vec![],
             left_over: None,
             codes: ChangedCodes::new(),
+            refused: Refused::default(),
         }
     }
 
@@ -70,7 +83,17 @@ impl<'a> Reader<'a> {
             let (at, step) = match self.left_over.take() {
                 Some(step) => step,
                 None => match operations.next().await {
-                    Some(operation) => self.step(operation?)?,
+                    Some(operation) => match self.step(operation?) {
+                        Ok(step) => step,
+                        Err(mut errors) => {
+                            self.refused.errors.append(&mut errors);
+                            if self.refused.errors.len() >= ERRORS {
+                                break;
+                            }
+                            gathered += 1;
+                            continue;
+                        }
+                    },
                     None => break,
                 },
             };
@@ -98,18 +121,28 @@ impl<'a> Reader<'a> {
                 (t.table.clone(), std::mem::take(&mut t.steps))
             })
             .collect();
-        Ok((!rows.is_empty()).then_some(Batch::Rows(rows)))
+        let refused = std::mem::take(&mut self.refused);
+        let nothing = rows.is_empty() && refused.errors.is_empty();
+        Ok((!nothing).then_some(Batch::Rows(rows, refused)))
     }
 
-    fn step(&mut self, operation: Operation) -> Result<(usize, Step)> {
+    fn step(&mut self, operation: Operation) -> Result<(usize, Step), Vec<Error>> {
         let place = operation.place.clone();
-        let (at, step) = self
-            .place_of(&operation.relation)
-            .and_then(|at| {
-                let step = self.tables[at].read(self.catalog, &self.codes, operation)?;
-                Ok((at, step))
-            })
-            .map_err(|e| placed(e, &place))?;
+        let relation = operation.relation.clone();
+        let at = self
+            .place_of(&relation)
+            .map_err(|e| vec![placed(e, &place)])?;
+        let step = self.tables[at]
+            .read(self.catalog, &self.codes, operation)
+            .map_err(|(errors, key)| {
+                if !key.is_null() {
+                    self.refused.keys.push((relation, key_part(&key)));
+                }
+                errors
+                    .into_iter()
+                    .map(|e| placed(e, &place))
+                    .collect::<Vec<_>>()
+            })?;
         if let Relation::Codes(list) = &self.tables[at].table.relation {
             let code = (list.to_string(), key_part(&step.row[0]));
             self.codes.insert(code, step.action != Action::Delete);
@@ -153,6 +186,28 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl Shape {
+    /// A value as the column takes it.
+    fn checked(
+        &self,
+        table: &Table,
+        codes: &ChangedCodes,
+        i: usize,
+        field: &str,
+        mut value: Value,
+    ) -> Result<Value> {
+        let column = &table.columns[self.columns[i]];
+        if !value.fits(&column.data_type) {
+            value = value.coerce(field, &column.data_type)?;
+        }
+        if let Some(list) = &self.lists[i] {
+            check_code(list, codes, field, &value)?;
+        }
+        check_word(column, field, &value)?;
+        Ok(value)
+    }
+}
+
 fn hash(key: &[Value]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for v in key {
@@ -165,35 +220,46 @@ fn hash(key: &[Value]) -> u64 {
 }
 
 impl Gathered {
-    /// The operation's values as a row of the table, checked; and which columns were named.
-    fn read(&mut self, catalog: &Catalog, codes: &ChangedCodes, mut op: Operation) -> Result<Step> {
-        let shape = self.shape(catalog, &op)?;
+    /// The operation's values as a row of the table, checked; and which columns were named. Else what is wrong with it, and
+    /// the first value of its key.
+    fn read(
+        &mut self,
+        catalog: &Catalog,
+        codes: &ChangedCodes,
+        mut op: Operation,
+    ) -> Result<Step, (Vec<Error>, Value)> {
+        let shape = match self.shape(catalog, &op) {
+            Ok(shape) => shape,
+            Err(errors) => return Err((errors, self.key(op))),
+        };
         let table = &*self.table;
         let mut row: Row = vec![Value::Null; table.columns.len()];
+        let mut errors = vec![];
+        let mut refused = vec![];
         for (i, value) in op.values.iter_mut().enumerate() {
             if value.is_null() {
                 continue;
             }
             let (column, field) = (shape.columns[i], &op.fields[i]);
-            let data_type = &table.columns[column].data_type;
-            if !value.fits(data_type) {
-                *value = std::mem::take(value).coerce(field, data_type)?;
+            match shape.checked(table, codes, i, field, std::mem::take(value)) {
+                Ok(value) => row[column] = value,
+                Err(e) => {
+                    errors.push(e);
+                    refused.push(column);
+                }
             }
-            if let Some(list) = &shape.lists[i] {
-                check_code(list, codes, field, value)?;
-            }
-            check_word(&table.columns[column], field, value)?;
-            std::mem::swap(&mut row[column], value);
         }
-        for (c, v) in table.columns.iter().zip(&row).take(table.key) {
-            if v.is_null() {
-                return Err(Error::invalid("the key is missing")
-                    .field(&c.name)
-                    .expected(c.data_type.to_string()));
+        for (i, (c, v)) in table.columns.iter().zip(&row).take(table.key).enumerate() {
+            if v.is_null() && !refused.contains(&i) {
+                errors.push(
+                    Error::invalid("the key is missing")
+                        .field(&c.name)
+                        .expected(c.data_type.to_string()),
+                );
             }
         }
         if op.action != Action::Delete {
-            super::updates::named_together(table, &shape.columns)?;
+            errors.extend(super::updates::named_together(table, &shape.columns).err());
         }
         let mut named = &shape.columns;
         if let Some(e) = &table.effective
@@ -206,7 +272,20 @@ impl Gathered {
             }
         }
         if op.action == Action::Insert {
-            complete(table, &self.needed, &mut row)?;
+            // A value that was refused is not missing as well.
+            let needed = self.needed.iter().copied().filter(|c| {
+                let origins = table.effective.as_ref().filter(|e| e.column == *c);
+                !refused.contains(c)
+                    && !origins.is_some_and(|e| e.from.iter().any(|c| refused.contains(c)))
+            });
+            if refused.is_empty() {
+                errors.extend(complete(table, &self.needed, &mut row));
+            } else {
+                errors.extend(complete(table, &needed.collect::<Vec<_>>(), &mut row));
+            }
+        }
+        if !errors.is_empty() {
+            return Err((errors, std::mem::take(&mut row[0])));
         }
         Ok(Step {
             action: op.action,
@@ -216,13 +295,23 @@ impl Gathered {
         })
     }
 
-    fn shape(&mut self, catalog: &Catalog, op: &Operation) -> Result<Arc<Shape>> {
+    /// The first value of an operation's key, if it is one.
+    fn key(&self, op: Operation) -> Value {
+        let column = &self.table.columns[0];
+        let mut named = op.fields.iter().zip(op.values);
+        named
+            .find(|(field, _)| **field == column.name)
+            .and_then(|(field, value)| value.coerce(field, &column.data_type).ok())
+            .unwrap_or_default()
+    }
+
+    fn shape(&mut self, catalog: &Catalog, op: &Operation) -> Result<Arc<Shape>, Vec<Error>> {
         if op.fields.len() != op.values.len() {
-            return Err(Error::invalid(format!(
+            return Err(vec![Error::invalid(format!(
                 "{} names for {} values",
                 op.fields.len(),
                 op.values.len()
-            )));
+            ))]);
         }
         if let Some(known) = self
             .shapes
@@ -232,16 +321,25 @@ impl Gathered {
             return Ok(known.clone());
         }
         let table = &self.table;
-        let columns: Arc<[usize]> = op
-            .fields
-            .iter()
-            .map(|f| catalog.column_of(table, f))
-            .collect::<Result<_>>()?;
-        if let Some(twice) = (1..columns.len()).find(|i| columns[..*i].contains(&columns[*i])) {
-            return Err(Error::invalid("the value is given twice")
-                .field(&op.fields[twice])
-                .value(&op.values[twice]));
+        let mut columns = Vec::with_capacity(op.fields.len());
+        let mut errors = vec![];
+        for (field, value) in op.fields.iter().zip(&op.values) {
+            match catalog.column_of(table, field) {
+                Ok(column) if columns.contains(&column) => {
+                    errors.push(
+                        Error::invalid("the value is given twice")
+                            .field(field)
+                            .value(value),
+                    );
+                }
+                Ok(column) => columns.push(column),
+                Err(e) => errors.push(e),
+            }
         }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let columns: Arc<[usize]> = columns.into();
         let touched = match &table.effective {
             Some(e) if e.from.iter().any(|c| columns.contains(c)) => {
                 columns.iter().copied().chain([e.column]).collect()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Row;
 use crate::catalog::{Catalog, CodeKey, CodeList, Relation, Table};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::value::Value;
 
 /// The code lists with retired codes behind the columns of a table.
@@ -24,28 +24,27 @@ impl Retired {
         )
     }
 
-    /// Refuses a new row with a retired code.
-    pub(super) fn refuse(&self, table: &Table, row: &Row) -> Result<()> {
-        self.0
-            .iter()
-            .try_for_each(|(column, _)| self.refuse_one(table, *column, &row[*column]))
+    /// What is wrong with a new row.
+    pub(super) fn refused(&self, table: &Table, row: &Row) -> Vec<Error> {
+        let columns = self.0.iter();
+        columns
+            .filter_map(|(column, _)| self.refusal(table, *column, &row[*column]))
+            .collect()
     }
 
-    /// Refuses a retired code as a new value; rows that have it keep it.
-    pub(super) fn refuse_one(&self, table: &Table, column: usize, value: &Value) -> Result<()> {
-        let list = self.0.iter().find(|(c, _)| *c == column);
-        let Some((_, list)) = list else {
-            return Ok(());
-        };
-        match CodeKey::of(value) {
-            Some(code) if list.get(&code).is_some_and(|k| k.retired) => {
-                let c = &table.columns[column];
-                Err(Error::invalid(format!("a retired code of {}", list.id))
-                    .field(c.attribute.as_deref().unwrap_or(&c.name))
-                    .value(code)
-                    .hint("rows that have it keep it; use another code for new values"))
-            }
-            _ => Ok(()),
+    /// Why a value cannot be new; rows that have it keep it.
+    pub(super) fn refusal(&self, table: &Table, column: usize, value: &Value) -> Option<Error> {
+        let (_, list) = self.0.iter().find(|(c, _)| *c == column)?;
+        let code = CodeKey::of(value)?;
+        if !list.get(&code).is_some_and(|k| k.retired) {
+            return None;
         }
+        let c = &table.columns[column];
+        Some(
+            Error::invalid(format!("a retired code of {}", list.id))
+                .field(c.attribute.as_deref().unwrap_or(&c.name))
+                .value(code)
+                .hint("rows that have it keep it; use another code for new values"),
+        )
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::checks::Checks;
 use super::retired::Retired;
 use super::{
-    Batch, KeyPart, Row, RowChange, Step, WriteTransaction, complete, first_of, key_part, needed,
-    nullable, placed, updates,
+    Batch, KeyPart, Row, RowChange, Step, WriteTransaction, complete, first_of, key_of, key_part,
+    needed, nullable, placed, updates,
 };
 use crate::catalog::{Catalog, Relation, Table};
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ pub(super) struct Writer<'a> {
     around: BTreeMap<Arc<str>, HashSet<Uuid>>,
     /// Features of this batch that were as asked already.
     unchanged: HashSet<Uuid>,
+    /// Present once something is wrong: nothing is written any more.
+    pub(super) checks: Option<Checks>,
     pub(super) counts: BTreeMap<Relation, Counts>,
 }
 
@@ -46,13 +49,32 @@ impl<'a> Writer<'a> {
             deriver: Deriver::new(catalog, hooks.snapper()),
             around: BTreeMap::new(),
             unchanged: HashSet::new(),
+            checks: None,
             counts: BTreeMap::new(),
         }
     }
 
+    pub(super) fn has_enough_errors(&self) -> bool {
+        self.checks.as_ref().is_some_and(Checks::is_full)
+    }
+
+    /// From here on operations are only looked at.
+    fn wrong(&mut self, error: Error, place: &Option<Arc<str>>) {
+        let checks = self.checks.get_or_insert_default();
+        checks.push(placed(error, place));
+    }
+
     pub(super) async fn write(&mut self, batch: Batch) -> Result<()> {
         match batch {
-            Batch::Rows(tables) => {
+            Batch::Rows(tables, mut refused) => {
+                if !refused.errors.is_empty() {
+                    for (relation, key) in &refused.keys {
+                        self.remember(relation, vec![key.clone()]);
+                    }
+                    let checks = self.checks.get_or_insert_default();
+                    checks.assume(std::mem::take(&mut refused.keys));
+                    checks.take(refused);
+                }
                 let mut tables = tables.into_iter();
                 while let Some((table, steps)) = tables.next() {
                     self.references(&table, &steps).await?;
@@ -60,6 +82,9 @@ impl<'a> Writer<'a> {
                 }
             }
             Batch::Delete(table, step) => self.delete(&table, step).await?,
+        }
+        if self.checks.is_some() {
+            return Ok(());
         }
         self.stamp_features().await
     }
@@ -77,7 +102,12 @@ impl<'a> Writer<'a> {
             .collect();
         wanted.extend(table.parent.clone());
         if table.relation == Relation::FeatureUpdate {
-            updates::features(self.catalog, self.transaction, table, steps).await?;
+            let missing =
+                updates::features(self.catalog, self.transaction, table, steps, &self.known)
+                    .await?;
+            for (e, n) in missing {
+                self.wrong(e, &steps[n].place);
+            }
         }
         // One look-up per referenced relation, however many columns point there.
         let mut by_relation: BTreeMap<Relation, HashMap<KeyPart, (usize, usize)>> = BTreeMap::new();
@@ -117,7 +147,7 @@ impl<'a> Writer<'a> {
                         .field(&table.columns[*column].name)
                         .value(value)
                         .hint("add that row first; in one change, put it before the rows that name it");
-                    return Err(placed(e, &steps[*n].place));
+                    self.wrong(e, &steps[*n].place);
                 }
             }
             self.remember(&relation, keys);
@@ -160,14 +190,15 @@ impl<'a> Writer<'a> {
             let before = if action == Action::Insert {
                 None
             } else {
-                old.next().flatten()
+                let before = old.next().flatten();
+                before.filter(|_| self.noted(table, &row) != Some(false))
             };
             match (action, &before) {
                 (Action::Update | Action::Delete, None) => {
-                    let e = Error::not_found(format!("{} has no such row", table.qualified()))
-                        .field(&table.columns[0].name)
-                        .value(&row[0]);
-                    return Err(placed(e, &place));
+                    if self.noted(table, &row) != Some(true) {
+                        self.wrong(no_such_row(table, &row[0]), &place);
+                    }
+                    continue;
                 }
                 (_, None) => {
                     if let Some(e) = &table.effective {
@@ -260,6 +291,7 @@ impl<'a> Writer<'a> {
         let retired = Retired::of(self.catalog, table);
         let mut counts = Counts::default();
         let mut inserts: Vec<Row> = vec![];
+        let mut places = vec![];
         let mut changes: Vec<RowChange> = vec![];
         let mut keys = vec![];
         let mut touched = Touched::of(self, table, rules.as_deref())?;
@@ -271,11 +303,14 @@ impl<'a> Writer<'a> {
                 if let Some(rules) = &rules {
                     self.deriver.stamp_new(table, rules, &mut p.row);
                 }
-                complete(table, &needed, &mut p.row).map_err(|e| placed(e, &p.place))?;
-                retired
-                    .refuse(table, &p.row)
-                    .map_err(|e| placed(e, &p.place))?;
+                for e in complete(table, &needed, &mut p.row) {
+                    self.wrong(e, &p.place);
+                }
+                for e in retired.refused(table, &p.row) {
+                    self.wrong(e, &p.place);
+                }
                 touched.row(&p.row);
+                places.push(p.place);
                 inserts.push(p.row);
                 continue;
             };
@@ -296,12 +331,12 @@ impl<'a> Writer<'a> {
                 .find(|(c, v)| v.is_null() && !nullable(table, *c))
             {
                 let e = Error::invalid("a value is required").field(&table.columns[*c].name);
-                return Err(placed(e, &p.place));
+                self.wrong(e, &p.place);
             }
             for (c, v) in &set {
-                retired
-                    .refuse_one(table, *c, v)
-                    .map_err(|e| placed(e, &p.place))?;
+                if let Some(e) = retired.refusal(table, *c, v) {
+                    self.wrong(e, &p.place);
+                }
             }
             if set.is_empty() {
                 counts.unchanged += u64::from(matches!(p.cause, Cause::Written));
@@ -312,6 +347,9 @@ impl<'a> Writer<'a> {
                 p.row.truncate(table.key);
                 changes.push(RowChange { key: p.row, set });
             }
+        }
+        if self.checks.is_some() {
+            return self.look_at(table, &inserts, &places).await;
         }
         counts.inserted += inserts.len() as u64;
         if !(inserts.is_empty() && changes.is_empty()) {
@@ -328,6 +366,35 @@ impl<'a> Writer<'a> {
         }
         touched.tell(self);
         self.count(relation, counts);
+        Ok(())
+    }
+
+    /// Whether operations that were only looked at would have left the row there, or gone.
+    fn noted(&self, table: &Table, row: &[Value]) -> Option<bool> {
+        let checks = self.checks.as_ref()?;
+        checks.knows(&table.relation, key_of(&row[..table.key]))
+    }
+
+    /// Says which new rows are there already, instead of writing them.
+    async fn look_at(
+        &mut self,
+        table: &Arc<Table>,
+        rows: &[Row],
+        places: &[Option<Arc<str>>],
+    ) -> Result<()> {
+        let keys: Vec<Row> = rows.iter().map(|r| r[..table.key].to_vec()).collect();
+        let found = self.transaction.existing(table, &keys).await?;
+        let relation = &table.relation;
+        for ((key, there), place) in keys.iter().zip(found).zip(places) {
+            let checks = self.checks.get_or_insert_default();
+            if checks.knows(relation, key_of(key)).unwrap_or(there) {
+                checks.push(placed(row_exists(table, key), place));
+            }
+            checks.note(relation, key_of(key), true);
+            if named_by_others(relation) {
+                self.remember(relation, vec![key_part(&key[0])]);
+            }
+        }
         Ok(())
     }
 
@@ -402,11 +469,12 @@ impl<'a> Writer<'a> {
             touched.row(&row);
             self.transaction.existing(table, keys).await?.first() == Some(&true)
         };
-        if !exists {
-            let e = Error::not_found(format!("{} has no such row", table.qualified()))
-                .field(&table.columns[0].name)
-                .value(&key[0]);
-            return Err(placed(e, &place));
+        if !self.noted(table, &row).unwrap_or(exists) {
+            self.wrong(no_such_row(table, &key[0]), &place);
+        }
+        if let Some(checks) = &mut self.checks {
+            checks.note(&table.relation, key_of(&key), false);
+            return Ok(());
         }
         for child in self.catalog.tables() {
             let Some((column, parent)) = &child.parent else {
@@ -441,6 +509,18 @@ impl<'a> Writer<'a> {
         );
         Ok(())
     }
+}
+
+fn no_such_row(table: &Table, key: &Value) -> Error {
+    Error::not_found(format!("{} has no such row", table.qualified()))
+        .field(&table.columns[0].name)
+        .value(key)
+}
+
+fn row_exists(table: &Table, key: &[Value]) -> Error {
+    Error::conflict(format!("{} has this row already", table.qualified()))
+        .field(&table.columns[0].name)
+        .value(&key[0])
 }
 
 /// Whether other relations name this one's rows.

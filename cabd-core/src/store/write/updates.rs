@@ -1,9 +1,9 @@
 //! Suggested updates: the feature that one is about may be of any type, so type and identifier name it together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Row, Step, WriteTransaction, placed};
+use super::{KeyPart, Row, Step, WriteTransaction, key_part};
 use crate::catalog::{Catalog, ID, Relation, Table};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,44 +28,54 @@ pub(super) fn named_together(table: &Table, columns: &[usize]) -> Result<()> {
     )
 }
 
-/// Every feature that is named must be there.
+/// Every feature that is named must be there: what is wrong, and with which step.
 pub(super) async fn features(
     catalog: &Catalog,
     transaction: &mut dyn WriteTransaction,
     table: &Table,
     steps: &[Step],
-) -> Result<()> {
+    known: &BTreeMap<Relation, HashSet<KeyPart>>,
+) -> Result<Vec<(Error, usize)>> {
+    let mut errors = vec![];
     let (Some(id), Some(of_type)) = (table.position(ID), table.position(TYPE)) else {
-        return Ok(());
+        return Ok(errors);
     };
     let mut by_type: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (n, step) in steps.iter().enumerate() {
+        let known = |name: &str| {
+            let keys = known.get(&Relation::feature(name));
+            keys.is_some_and(|k| k.contains(&key_part(&step.row[id])))
+        };
         if let Some(name) = step.row[of_type]
             .as_str()
-            .filter(|_| !step.row[id].is_null())
+            .filter(|name| !step.row[id].is_null() && !known(name))
         {
             by_type.entry(name).or_default().push(n);
         }
     }
     for (name, places) in by_type {
-        let first = &steps[places[0]].place;
-        let features = base(catalog, name).map_err(|e| placed(e, first))?;
+        let features = match base(catalog, name) {
+            Ok(features) => features,
+            Err(e) => {
+                errors.push((e, places[0]));
+                continue;
+            }
+        };
         let keys: Vec<Row> = places
             .iter()
             .map(|n| vec![steps[*n].row[id].clone()])
             .collect();
         let exists = transaction.existing(&features, &keys).await?;
-        if let Some(at) = exists.iter().position(|there| !there) {
-            let step = &steps[places[at]];
+        for (n, _) in places.iter().zip(exists).filter(|(_, there)| !there) {
             let e = Error::invalid(format!("{} has no such row", features.qualified()))
                 .field(ID)
-                .value(&step.row[id])
+                .value(&steps[*n].row[id])
                 .expected(format!("a feature of {name}"))
                 .hint("load the feature first, or name the type that it is of");
-            return Err(placed(e, &step.place));
+            errors.push((e, *n));
         }
     }
-    Ok(())
+    Ok(errors)
 }
 
 /// The table of a type that holds features itself.

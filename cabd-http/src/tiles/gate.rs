@@ -1,0 +1,142 @@
+//! What every tile's request asks first: is the store still as it was? One look answers all who wait for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cabd_core::store::tiles::{TileView, tile_views};
+use cabd_core::{Catalog, CommitNumber, Error, Result};
+use tokio::sync::oneshot;
+
+use crate::app::App;
+
+/// A look at the store: nothing that was committed before it began is missing from what it says.
+#[derive(Debug)]
+pub(crate) struct Moment {
+    pub(crate) head: CommitNumber,
+    pub(crate) catalog: Arc<Catalog>,
+    /// Every type and super type, by its identifier.
+    views: HashMap<String, Arc<TileView>>,
+    /// The layers of a tile of everything.
+    pub(crate) layers: Vec<Arc<TileView>>,
+}
+
+impl Moment {
+    fn new(head: CommitNumber, catalog: Arc<Catalog>, all: &str) -> Result<Self> {
+        let of = |ft: &Arc<cabd_core::FeatureType>| {
+            let view = TileView::of(&catalog, ft)?;
+            Ok((ft.id().to_owned(), Arc::new(view)))
+        };
+        let views = catalog.types().map(of).collect::<Result<_>>()?;
+        let layers = tile_views(&catalog, all)?;
+        Ok(Self {
+            head,
+            views,
+            layers: layers.into_iter().map(Arc::new).collect(),
+            catalog,
+        })
+    }
+
+    /// The view of a type, any case.
+    pub(crate) fn view(&self, ft: &str) -> Result<&Arc<TileView>> {
+        if let Some(view) = self.views.get(ft) {
+            return Ok(view);
+        }
+        let ft = self.catalog.feature_type(ft)?;
+        let view = self.views.get(ft.id());
+        view.ok_or_else(|| Error::internal(format!("no view of {}", ft.id())))
+    }
+}
+
+type Look = std::result::Result<Arc<Moment>, Arc<Error>>;
+
+/// Those who wait for the next look.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    waiting: Mutex<Waiting>,
+    last: Mutex<Option<Arc<Moment>>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    running: bool,
+    all: Vec<oneshot::Sender<Look>>,
+}
+
+impl Gate {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the looking, also where a look panics: who waits then is told so.
+struct Looking(Arc<App>);
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        let mut waiting = self.0.tiles.gate.waiting();
+        waiting.running = false;
+        waiting.all.clear();
+    }
+}
+
+/// A look that began after the call.
+pub(crate) async fn now(app: &Arc<App>) -> Look {
+    let (sender, receiver) = oneshot::channel();
+    let begin = {
+        let mut waiting = app.tiles.gate.waiting();
+        waiting.all.push(sender);
+        !std::mem::replace(&mut waiting.running, true)
+    };
+    if begin {
+        tokio::spawn(look_for_all(app.clone()));
+    }
+    match receiver.await {
+        Ok(look) => look,
+        Err(_) => Err(Arc::new(Error::internal(
+            "the look at the store ended early",
+        ))),
+    }
+}
+
+async fn look_for_all(app: Arc<App>) {
+    let looking = Looking(app.clone());
+    loop {
+        let all = {
+            let mut waiting = app.tiles.gate.waiting();
+            if waiting.all.is_empty() {
+                // Under the lock: who comes next begins anew.
+                waiting.running = false;
+                std::mem::forget(looking);
+                return;
+            }
+            std::mem::take(&mut waiting.all)
+        };
+        let seen = look(&app).await.map_err(Arc::new);
+        for one in all {
+            let _ = one.send(seen.clone());
+        }
+    }
+}
+
+async fn look(app: &Arc<App>) -> Result<Arc<Moment>> {
+    let store = app.store.as_ref();
+    let (head, catalog) = store.moment().await?;
+    let gate = &app.tiles.gate;
+    let last = gate
+        .last
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let changes = app.tiles.atlas.follow(store, &catalog, head).await?;
+    let same = last.filter(|l| l.head == head && l.catalog.version == catalog.version);
+    if let Some(last) = same {
+        return Ok(last);
+    }
+    let moment = Moment::new(head, catalog, &app.settings.all_features_type)?;
+    let moment = Arc::new(moment);
+    if !changes.is_empty() {
+        app.tiles.forget(&moment, &changes);
+    }
+    *gate.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment.clone());
+    Ok(moment)
+}

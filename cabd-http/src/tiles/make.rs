@@ -1,0 +1,266 @@
+//! Making a tile: what it shows, from what is remembered of places or from the store; then its attributes, then its bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use cabd_core::store::tiles::{TileView, fill, only, places_around};
+use cabd_core::tile::{
+    Cluster, Draft, Member, Places, Reach, Thinned, Tile, View, clusters, draw, draw_clusters,
+};
+use cabd_core::{Error, FeatureQuery, Lang, Result};
+
+use super::cache::{Flight, Found, Key, Made, Outcome, Subject};
+use super::gate::{Moment, now};
+use super::views;
+use crate::app::App;
+
+/// From this zoom on a tile does not wait until all places are read: it asks for those around it.
+const NEAR_ZOOM: u8 = 10;
+/// How often a tile is made again because somebody wrote meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// A tile of a moment.
+pub(crate) async fn find(app: &Arc<App>, moment: &Arc<Moment>, key: Key) -> Outcome {
+    let tiles = &app.tiles;
+    if let Some(made) = tiles.cache.ready(&key) {
+        tiles.hits.fetch_add(1, Ordering::Relaxed);
+        return Ok(made);
+    }
+    tiles.misses.fetch_add(1, Ordering::Relaxed);
+    let all = views(moment, &key.subject)?;
+    if !all.iter().all(|v| v.is_committed) {
+        // What changes without a commit is made for each request.
+        let (bytes, _) = make(app, moment, &key).await.map_err(Arc::new)?;
+        return Ok(Arc::new(Made::new(bytes)));
+    }
+    match tiles.cache.find(&key) {
+        Found::Made(made) => Ok(made),
+        Found::Flight(flight) => flight.wait().await,
+        Found::Begun(flight) => {
+            // A client that goes does not take the tile from the others.
+            tokio::spawn(fly(app.clone(), moment.clone(), key, flight.clone()));
+            flight.wait().await
+        }
+    }
+}
+
+/// Ends a flight, also where making the tile panics.
+struct Landing {
+    app: Arc<App>,
+    key: Key,
+    flight: Arc<Flight>,
+    outcome: Outcome,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let lost = || Err(Arc::new(Error::internal("the tile was not made")));
+        let outcome = std::mem::replace(&mut self.outcome, lost());
+        self.app.tiles.cache.land(&self.key, &self.flight, outcome);
+    }
+}
+
+async fn fly(app: Arc<App>, moment: Arc<Moment>, key: Key, flight: Arc<Flight>) {
+    let mut landing = Landing {
+        app: app.clone(),
+        key: key.clone(),
+        flight: flight.clone(),
+        outcome: Err(Arc::new(Error::internal("the tile was not made"))),
+    };
+    landing.outcome = made(&app, moment, &key, &flight).await;
+}
+
+async fn made(app: &Arc<App>, mut moment: Arc<Moment>, key: &Key, flight: &Arc<Flight>) -> Outcome {
+    let lost = |e| Arc::new(Error::internal("the service ends").because(e));
+    let _turn = app.tiles.makers.acquire().await.map_err(lost)?;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let (bytes, whole) = make(app, &moment, key).await?;
+        let made = Arc::new(Made::new(bytes));
+        // What was committed before this look and concerns the tile makes the flight stale.
+        moment = now(app).await?;
+        if whole && app.tiles.cache.keep(key, flight, &made) || attempt == ATTEMPTS {
+            return Ok(made);
+        }
+        app.tiles.cache.again(key, flight);
+    }
+}
+
+/// The bytes, and whether every feature was still there.
+async fn make(app: &Arc<App>, moment: &Arc<Moment>, key: &Key) -> Result<(Vec<u8>, bool)> {
+    let tile = key.tile;
+    let all = views(moment, &key.subject)?;
+    match &key.subject {
+        Subject::AllClusters | Subject::Clusters(_) => {
+            let found = together(app, moment, &all, tile).await?;
+            Ok((draw_clusters(tile, &found), true))
+        }
+        Subject::All | Subject::Type(_) => {
+            let mut drafts = vec![];
+            for view in all {
+                let name = layer_name(app, view);
+                let question = view.question();
+                let thinned = choose(app, moment, view, &question, tile, move |v| {
+                    Thinned::new(v, tile)
+                })
+                .await?;
+                let mut draft = Draft::new(name, thinned);
+                let store = app.store.as_ref();
+                fill(store, &mut draft, &view.feature_type, key.lang).await?;
+                drafts.push(draft);
+            }
+            let whole = drafts.iter().all(|d| d.wanted().len() == 0);
+            Ok((apart(move || draw(&drafts)).await?, whole))
+        }
+    }
+}
+
+fn layer_name(app: &App, view: &TileView) -> String {
+    match app.settings.tile_layer.as_str() {
+        "" => view.feature_type.clone(),
+        one => one.to_owned(),
+    }
+}
+
+/// Clusters of several views: what they have in common lies in the same cells.
+async fn together(
+    app: &Arc<App>,
+    moment: &Arc<Moment>,
+    all: &[&Arc<TileView>],
+    tile: Tile,
+) -> Result<Vec<Cluster>> {
+    let known = |app: Arc<App>, all: Vec<Arc<TileView>>| {
+        apart(move || {
+            app.tiles
+                .atlas
+                .with_all(all.iter().map(|v| &**v), |v| clusters(v, tile))
+        })
+    };
+    let views: Vec<Arc<TileView>> = all.iter().map(|v| (*v).clone()).collect();
+    if views.iter().all(|v| v.is_committed) {
+        if let Some(found) = known(app.clone(), views.clone()).await? {
+            return Ok(found);
+        }
+        if tile.z() < NEAR_ZOOM || views.iter().any(|v| !v.are_points) {
+            for view in &views {
+                prepared(app, moment, view).await?;
+            }
+            now(app).await.map_err(unshared)?;
+            if let Some(found) = known(app.clone(), views.clone()).await? {
+                return Ok(found);
+            }
+        }
+    }
+    let mut read: Vec<Places> = vec![];
+    for view in &views {
+        read.push(places_around(app.store.as_ref(), view, &view.question(), tile).await?);
+    }
+    apart(move || {
+        let members = read.iter().map(|places| Member {
+            places,
+            hidden: vec![],
+        });
+        let view = View {
+            members: members.collect(),
+        };
+        clusters(&view, tile)
+    })
+    .await
+}
+
+/// Asks of what is remembered of a view, or of what the store says about the tile.
+async fn choose<T: Send + 'static>(
+    app: &Arc<App>,
+    moment: &Arc<Moment>,
+    view: &Arc<TileView>,
+    question: &FeatureQuery,
+    tile: Tile,
+    ask: impl Fn(&View<'_>) -> T + Clone + Send + 'static,
+) -> Result<T> {
+    let known = || {
+        let (app, view, ask) = (app.clone(), view.clone(), ask.clone());
+        apart(move || app.tiles.atlas.with(&view, |v| ask(v)))
+    };
+    if view.is_committed {
+        if let Some(found) = known().await? {
+            return Ok(found);
+        }
+        if tile.z() < NEAR_ZOOM || !view.are_points {
+            prepared(app, moment, view).await?;
+            now(app).await.map_err(unshared)?;
+            if let Some(found) = known().await? {
+                return Ok(found);
+            }
+        } else if let Ok(turn) = app.tiles.reading.try_lock() {
+            drop(turn);
+            let (app, moment, view) = (app.clone(), moment.clone(), view.clone());
+            tokio::spawn(async move {
+                if let Err(e) = prepared(&app, &moment, &view).await {
+                    tracing::warn!(error = ?e, "the places of features cannot be read");
+                }
+            });
+        }
+    }
+    let read = places_around(app.store.as_ref(), view, question, tile).await?;
+    apart(move || ask(&only(&read))).await
+}
+
+/// Reads the places of a view, unless they are known.
+pub(crate) async fn prepared(
+    app: &Arc<App>,
+    moment: &Arc<Moment>,
+    view: &Arc<TileView>,
+) -> Result<()> {
+    let (app, moment, view) = (app.clone(), moment.clone(), view.clone());
+    let reading = async move {
+        let _turn = app.tiles.reading.lock().await;
+        let store = app.store.as_ref();
+        app.tiles.atlas.prepare(store, &moment.catalog, &view).await
+    };
+    // On its own: who waits may go.
+    let done = tokio::spawn(reading).await;
+    done.unwrap_or_else(|e| Err(Error::internal("the places were not read").because(e)))
+}
+
+/// The box of what views show, where their places are known.
+pub(crate) async fn bounds(app: &Arc<App>, views: Vec<Arc<TileView>>) -> Result<Option<Reach>> {
+    let app = app.clone();
+    let found = apart(move || {
+        let all = views.iter().map(|v| &**v);
+        app.tiles.atlas.with_all(all, |v| v.bounds())
+    });
+    Ok(found.await?.flatten())
+}
+
+/// A tile of the features of a type that pass the question's filters.
+pub(crate) async fn filtered(
+    app: &Arc<App>,
+    view: &TileView,
+    question: &FeatureQuery,
+    lang: Lang,
+    tile: Tile,
+    as_clusters: bool,
+) -> Result<Made> {
+    let store = app.store.as_ref();
+    let found = places_around(store, view, question, tile).await?;
+    if as_clusters {
+        let bytes = apart(move || draw_clusters(tile, &clusters(&only(&found), tile))).await?;
+        return Ok(Made::new(bytes));
+    }
+    let thinned = apart(move || Thinned::new(&only(&found), tile)).await?;
+    let mut draft = Draft::new(layer_name(app, view), thinned);
+    fill(store, &mut draft, &view.feature_type, lang).await?;
+    Ok(Made::new(apart(move || draw(&[draft])).await?))
+}
+
+/// Computes on a thread where others do not wait for it.
+async fn apart<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(f).await;
+    done.map_err(|e| Error::internal("the tile was not computed").because(e))
+}
+
+/// An error that others were told as well.
+fn unshared(e: Arc<Error>) -> Error {
+    Arc::try_unwrap(e).unwrap_or_else(|e| Error::new(e.kind(), e.message().to_owned()))
+}

@@ -1,0 +1,51 @@
+/** How long an answer may take before the page says that it is slow. */
+const SLOW_MS = 3000;
+
+/** Something that is asked for, and what came of it. A newer question ends an older one. */
+export class Load<T> {
+  value = $state.raw<T | undefined>(undefined);
+  error = $state.raw<unknown>(undefined);
+  busy = $state(false);
+  slow = $state(false);
+  #abort?: AbortController;
+  #ask?: (signal: AbortSignal) => Promise<T>;
+  #kept?: () => void;
+
+  /** Asks; what was there stays until the answer comes, unless `fresh`. */
+  async run(ask: (signal: AbortSignal) => Promise<T>, { fresh = false, then }: { fresh?: boolean; then?: () => void } = {}): Promise<void> {
+    this.#abort?.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#ask = ask;
+    this.#kept = then;
+    this.busy = true;
+    this.slow = false;
+    this.error = undefined;
+    if (fresh) this.value = undefined;
+    const timer = setTimeout(() => (this.slow = true), SLOW_MS);
+    try {
+      const value = await ask(abort.signal);
+      if (abort.signal.aborted) return;
+      this.value = value;
+      then?.();
+    } catch (e) {
+      if (!abort.signal.aborted) this.error = e;
+    } finally {
+      clearTimeout(timer);
+      if (this.#abort === abort) {
+        this.busy = false;
+        this.slow = false;
+      }
+    }
+  }
+
+  /** Asks the last question again. */
+  again(): void {
+    if (this.#ask) void this.run(this.#ask, { then: this.#kept });
+  }
+
+  stop(): void {
+    this.#abort?.abort();
+    this.busy = false;
+  }
+}
