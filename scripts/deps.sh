@@ -2,7 +2,7 @@
 # deps.sh demo|test|python: installs what the work needs and the machine lacks, by apt, and says what.
 #
 #   demo    a C compiler
-#   test    the same, PostgreSQL with PostGIS, the spatialite shell, GDAL's programs
+#   test    the same, PostgreSQL with PostGIS, the spatialite shell, GDAL's programs, curl
 #   python  the same as demo, and Python's venv
 #
 # Never touches the Rust toolchain.
@@ -29,6 +29,7 @@ if [ "$wanted" = test ]; then
     pg_bindir >/dev/null || missing+=(postgis-server)
     have spatialite || missing+=(spatialite-bin)
     have ogr2ogr || missing+=(gdal-bin)
+    have curl || missing+=(curl)
 fi
 if [ "$wanted" = python ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

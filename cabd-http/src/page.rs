@@ -93,8 +93,12 @@ fn file_of(app: &App, file: &str, headers: &HeaderMap, kept: &'static str) -> Re
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         let accepted = headers.get(ACCEPT_ENCODING).and_then(|v| v.to_str().ok());
-        let packed = packings(accepted.filter(|_| app.settings.compress).unwrap_or_default())
-            .find_map(|(name, end)| Some((name, Built::get(&format!("{file}.{end}"))?)));
+        let packed = packings(
+            accepted
+                .filter(|_| app.settings.compress)
+                .unwrap_or_default(),
+        )
+        .find_map(|(name, end)| Some((name, Built::get(&format!("{file}.{end}"))?)));
         let (packing, bytes) = match packed {
             Some((name, packed)) => (Some(name), packed.data),
             None => (None, plain.data),
@@ -130,7 +134,7 @@ fn tag(file: &EmbeddedFile) -> String {
 }
 
 /// The packings that files have and the client accepts, the smaller first.
-fn packings(accepted: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn packings(accepted: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let accepts = move |name: &str| {
         accepted.split(',').any(|item| {
             let mut parts = item.split(';').map(str::trim);
@@ -164,8 +168,14 @@ fn protect(headers: &mut HeaderMap, settings: &Settings) {
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("permissions-policy"), "geolocation=(self), camera=(), microphone=()"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "geolocation=(self), camera=(), microphone=()",
+        ),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -176,15 +186,29 @@ async fn index(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
     let root = asked.root.strip_suffix(app.settings.prefix.as_str());
     let base = format!("{}/", root.unwrap_or(&asked.root));
     let text = match Built::get("index.html") {
-        Some(built) => filled(&String::from_utf8_lossy(&built.data), &app, asked.lang, &base),
+        Some(built) => filled(
+            &String::from_utf8_lossy(&built.data),
+            &app,
+            asked.lang,
+            &base,
+        ),
         None => unbuilt(asked.lang).to_owned(),
     };
     let mut response = Response::new(Body::from(text));
     let h = response.headers_mut();
-    h.insert(CONTENT_TYPE, HeaderValue::from_static(media_type("index.html")));
-    h.insert(CONTENT_LANGUAGE, HeaderValue::from_static(asked.lang.code()));
+    h.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(media_type("index.html")),
+    );
+    h.insert(
+        CONTENT_LANGUAGE,
+        HeaderValue::from_static(asked.lang.code()),
+    );
     h.insert(CACHE_CONTROL, HeaderValue::from_static(ASK_AGAIN));
-    h.insert(VARY, HeaderValue::from_static("accept-language, accept-encoding"));
+    h.insert(
+        VARY,
+        HeaderValue::from_static("accept-language, accept-encoding"),
+    );
     protect(h, &app.settings);
     Ok(response)
 }

@@ -183,12 +183,7 @@ fn tally<K: std::hash::Hash + Eq>(
     }
 }
 
-fn words(
-    column: &ArrayRef,
-    counts: &mut HashMap<String, u64>,
-    more: &mut u64,
-    missing: &mut u64,
-) {
+fn words(column: &ArrayRef, counts: &mut HashMap<String, u64>, more: &mut u64, missing: &mut u64) {
     let Ok(plain) = arrow::compute::cast(column, &ArrowType::Utf8) else {
         *missing += column.len() as u64;
         return;

@@ -34,7 +34,9 @@ use cabd_core::catalog::{Catalog, Manifest, Relation};
 use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::id::CommitNumber;
 use cabd_core::query::FeatureQuery;
-use cabd_core::store::{AuditStore, Capabilities, FeatureStore, Finding, Hooks, Store, StoreInfo};
+use cabd_core::store::{
+    AuditStore, Capabilities, DeriveExt, FeatureStore, Finding, Hooks, Store, StoreInfo,
+};
 
 use crate::error::pg;
 use crate::pool::{Pool, Session};

@@ -77,8 +77,8 @@ pub async fn a_type_registered_by_sql_alone_is_served_read_only_and_adopted(
     assert_eq!(store.info().await.unwrap().features["beaver_dams"], 2);
     healthy(store).await;
     let op = Operation::update_feature("beaver_dams", id(1)).set("lodges", 9);
-    let change = store.apply(&ChangeHead::default(), operations(vec![op]));
-    let e = change.await.unwrap_err();
+    let head = ChangeHead::default();
+    let e = store.apply(&head, operations(vec![op])).await.unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Unsupported);
     assert!(e.next_step().unwrap().contains("cabd type adopt"), "{e:?}");
 

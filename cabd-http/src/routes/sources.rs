@@ -47,7 +47,13 @@ pub(super) async fn every(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer
     }
     let mut sources = app.store.data_sources().await?;
     sources.sort_by(|a, b| a.get("name").as_str().cmp(&b.get("name").as_str()));
-    let shown = ["name", "version_date", "version_number", "licence", "attribution"];
+    let shown = [
+        "name",
+        "version_date",
+        "version_number",
+        "licence",
+        "attribution",
+    ];
     let sources = sources.iter().map(|r| {
         let fields = shown.map(|f| (f.to_owned(), r.get(f).to_json()));
         serde_json::Value::Object(fields.into_iter().collect())

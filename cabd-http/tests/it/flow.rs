@@ -129,6 +129,9 @@ impl AuditStore for Slow {
     async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
         self.inner.changes_since(after).await
     }
+    async fn last_change(&self, feature: cabd::Uuid) -> Result<CommitNumber> {
+        self.inner.last_change(feature).await
+    }
 }
 
 #[async_trait]

@@ -110,7 +110,7 @@ async fn a_change_that_meets_a_long_write_says_that_the_store_is_busy() {
     go.send(()).unwrap();
     long.await.unwrap().unwrap();
     store.evolve(&change).await.unwrap();
-    healthy(&store).await;
+    healthy(&*store).await;
 }
 
 const BEAVERS: &str = "

@@ -48,8 +48,8 @@ const GUARDED: &[(&str, &[&str])] = &[
     ("diesel*", &[]),
     ("sea-orm*", &[]),
     ("r2d2*", &[]),
-    ("axum*", &["cabd-http", "cabd-cli"]),
-    ("hyper*", &["cabd-http"]),
+    ("axum*", &["cabd-http", "cabd-cli", "cabd-benches"]),
+    ("hyper*", &["cabd-http", "cabd-benches"]),
     ("tower-http", &["cabd-http"]),
     ("pyo3*", &["cabd-py"]),
 ];
