@@ -216,7 +216,7 @@ impl Store for PgStore {
 
     async fn doctor(&self) -> Result<Vec<Finding>> {
         let mut found = doctor::examine(self).await?;
-        found.extend(self.waiting().await?);
+        found.extend(self.underived().await?);
         Ok(found)
     }
 

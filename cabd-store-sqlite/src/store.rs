@@ -494,7 +494,7 @@ impl Store for SqliteStore {
         let mut found = self
             .read(|conn, catalog| doctor::examine(conn, &catalog))
             .await?;
-        found.extend(self.waiting().await?);
+        found.extend(self.underived().await?);
         Ok(found)
     }
 

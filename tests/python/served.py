@@ -32,7 +32,7 @@ class Service:
         found = re.search(r"http://\S+", line)
         if not found:
             raise RuntimeError(line + self.process.stderr.read())
-        self.root = found.group(0).rstrip("/")
+        self.root = found.group(0).rstrip("/").removesuffix("/features")
         # The log must be read, or the service waits for a reader.
         self.log = tempfile.TemporaryFile("w+")
         self.copy = subprocess.Popen(["cat"], stdin=self.process.stderr, stdout=self.log)

@@ -75,4 +75,4 @@ def test_the_interface_for_people_asks_nobody_else(service):
     for name in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js"):
         plain = get(service, f"/api-docs/{name}")
         packed = get(service, f"/api-docs/{name}", **{"Accept-Encoding": "gzip"})
-        assert plain[0] == packed[0] == 200 and len(packed[2]) <= len(plain[2])
+        assert plain[0] == packed[0] == 200 and (name == "start.js" or len(packed[2]) < len(plain[2]) / 3)

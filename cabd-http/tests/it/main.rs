@@ -7,4 +7,5 @@ mod limits;
 mod openapi;
 mod refusals;
 mod same;
+mod shapes;
 mod support;

@@ -78,9 +78,8 @@ pub trait DeriveExt: Store {
         Ok(applied)
     }
 
-    /// What a doctor says of rows that other programs have written and for which nothing was derived yet: nothing where there
-    /// are none, why where they cannot be.
-    async fn waiting(&self) -> Result<Option<Finding>> {
+    /// Why values cannot be derived for rows that other programs have written, where that is so.
+    async fn underived(&self) -> Result<Option<Finding>> {
         let catalog = self.catalog().await?;
         let tables = derived_tables(&catalog)?;
         if tables.is_empty() {
@@ -95,28 +94,18 @@ pub trait DeriveExt: Store {
             ..ChangeHead::default()
         };
         let tried = self.derive(&head, by_feature(catalog, found.changes)).await;
-        let (severity, message, hint) = match tried {
-            Ok(applied) if !applied.counts.values().any(|c| c.changed()) => return Ok(None),
-            Ok(_) => (
-                Severity::Note,
-                "values are yet to be derived for rows that other programs wrote".to_owned(),
-                "whoever opens the store and may write does it".to_owned(),
-            ),
-            Err(e) if e.kind() == ErrorKind::Denied => return Ok(None),
-            Err(e) => (
-                Severity::Warning,
-                format!("values cannot be derived for rows that other programs wrote: {e}"),
-                e.next_step()
-                    .unwrap_or("correct the value, then open the store again")
-                    .to_owned(),
-            ),
+        let e = match tried {
+            Err(e) if e.kind() != ErrorKind::Denied => e,
+            _ => return Ok(None),
         };
+        let hint = e.next_step();
+        let hint = hint.unwrap_or("correct the value, then open the store again");
         Ok(Some(Finding {
-            severity,
+            severity: Severity::Warning,
             check: "derived",
             object: "derived values".to_owned(),
-            message,
-            hint: Some(hint),
+            message: format!("values cannot be derived for rows that other programs wrote: {e}"),
+            hint: Some(hint.to_owned()),
         }))
     }
 
