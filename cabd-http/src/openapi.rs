@@ -103,7 +103,20 @@ const LIST: [&str; 6] = [
     "attributes",
 ];
 
-fn operation(o: &Operation<'_>) -> Value {
+/// The group that a path is shown in.
+fn tag(path: &str) -> &'static str {
+    let known = [
+        ("/features/types", "Feature types"),
+        ("/features/datasources", "Data sources"),
+        ("/features", "Features"),
+        ("/tiles", "Tiles"),
+        ("/clustertile", "Tiles"),
+    ];
+    let found = known.iter().find(|(start, _)| path.starts_with(start));
+    found.map_or("Documentation", |(_, tag)| tag)
+}
+
+fn operation(o: &Operation<'_>, tag: &str) -> Value {
     let mut parameters: Vec<Value> = o.parameters.iter().map(|n| parameter(n)).collect();
     if !o.forms.is_empty() {
         parameters.push(parameter("lang"));
@@ -147,7 +160,7 @@ fn operation(o: &Operation<'_>) -> Value {
         let name = format!("#/components/responses/{status}");
         responses.insert(status.to_string(), json!({"$ref": name}));
     }
-    json!({"get": {"operationId": o.id, "summary": o.summary, "parameters": parameters, "responses": responses}})
+    json!({"get": {"tags": [tag], "operationId": o.id, "summary": o.summary, "parameters": parameters, "responses": responses}})
 }
 
 /// The description, for a service at `root`.
@@ -255,7 +268,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
     ];
     let paths: Map<String, Value> = paths
         .iter()
-        .map(|(path, o)| ((*path).to_owned(), operation(o)))
+        .map(|(path, o)| ((*path).to_owned(), operation(o, tag(path))))
         .collect();
     json!({
         "openapi": "3.1.0",

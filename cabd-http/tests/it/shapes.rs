@@ -37,7 +37,8 @@ fn settle(value: &mut Value) {
 fn shown(path: &str, got: &Got) -> String {
     let mut text = format!("GET {path}\n{}\n", got.status);
     for name in HEADERS {
-        let value = got.header(name);
+        // A file is named with the moment.
+        let value = got.header(name).split("-20").next().unwrap_or_default();
         if !value.is_empty() {
             text.push_str(&format!("{name}: {value}\n"));
         }
