@@ -30,6 +30,7 @@ if [ "$wanted" = test ]; then
     have spatialite || missing+=(spatialite-bin)
     have ogr2ogr || missing+=(gdal-bin)
     have curl || missing+=(curl)
+    have npm || missing+=(nodejs npm)
 fi
 if [ "$wanted" = python ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

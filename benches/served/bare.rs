@@ -1,19 +1,25 @@
-//! The peer: an axum handler that does nothing but give bytes.
+//! The peer: an axum handler that returns the same bytes each time.
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 
-/// Answers every request with `size` bytes until the process is ended.
-pub async fn serve(size: usize) {
-    let bytes = Bytes::from(vec![b'x'; size]);
-    let answer = move || {
-        let bytes = bytes.clone();
-        async move { ([(CONTENT_TYPE, "application/json")], bytes) }
+/// Serves bodies of so many bytes until the process is killed; says its address as `cabd serve` does.
+pub fn serve(bytes: usize) {
+    let body = axum::body::Bytes::from(vec![7u8; bytes]);
+    let handler = move || {
+        let body = body.clone();
+        async move { ([(CONTENT_TYPE, "application/vnd.mapbox-vector-tile")], body) }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    eprintln!("http://{}", listener.local_addr().unwrap());
-    let router = Router::new().fallback(get(answer));
-    axum::serve(listener, router).await.unwrap();
+    let serving = async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        eprintln!("serving at http://{}/", listener.local_addr()?);
+        axum::serve(listener, Router::new().route("/{*any}", get(handler))).await
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    if let Err(e) = runtime.and_then(|r| r.block_on(serving)) {
+        eprintln!("{e}");
+    }
 }

@@ -1,8 +1,5 @@
-//! The service as a process, a bare handler beside it, and clients that keep their connections.
+//! Clients that read any body to its end and keep their connections.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty};
@@ -11,112 +8,6 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-
-/// The release build of the command, beside the bench.
-pub fn program() -> PathBuf {
-    let bench = std::env::current_exe().expect("the bench has a path");
-    let release = bench.ancestors().find(|p| p.ends_with("release"));
-    let program = release.expect("a release build").join("cabd");
-    assert!(
-        program.is_file(),
-        "{} is missing: cargo build --release -p cabd-cli",
-        program.display()
-    );
-    program
-}
-
-/// A new SpatiaLite file with synthetic dams.
-pub fn inventory(path: &Path, features: u64) {
-    for arguments in [
-        vec!["init"],
-        vec![
-            "synth",
-            "--features",
-            &features.to_string(),
-            "--type",
-            "dams",
-            "--seed",
-            "1",
-        ],
-    ] {
-        let mut command = Command::new(program());
-        command.arg(arguments[0]).arg(path).args(&arguments[1..]);
-        let done = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        assert!(done.expect("cabd runs").success());
-    }
-}
-
-/// A running server; ended when dropped.
-pub struct Server {
-    child: Child,
-    /// Host and port.
-    pub at: String,
-    /// From its start to the line that says where it answers.
-    pub started: Duration,
-}
-
-impl Server {
-    /// `cabd serve` of a store.
-    pub fn cabd(store: &Path) -> Self {
-        let mut command = Command::new(program());
-        command.arg("serve").arg(store);
-        command.args(["--listen", "127.0.0.1:0", "--set", "log_level=info"]);
-        Self::start(command)
-    }
-
-    /// This bench as a bare axum handler that gives `size` bytes.
-    pub fn bare(size: usize) -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("the bench has a path"));
-        command.args(["--bare", &size.to_string()]);
-        Self::start(command)
-    }
-
-    fn start(mut command: Command) -> Self {
-        let begun = Instant::now();
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut err = BufReader::new(child.stderr.take().expect("standard error"));
-        let mut line = String::new();
-        err.read_line(&mut line).expect("a line");
-        let started = begun.elapsed();
-        let (_, after) = line
-            .split_once("http://")
-            .unwrap_or_else(|| panic!("{line}"));
-        let at = after
-            .split(['/', ' ', '\n'])
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        // The log is read, or the server waits for a reader.
-        std::thread::spawn(move || err.lines().for_each(drop));
-        Self { child, at, started }
-    }
-
-    /// Resident memory in MB.
-    pub fn memory_mb(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("the server's status");
-        let line = status
-            .lines()
-            .find(|l| l.starts_with("VmRSS:"))
-            .expect("its memory");
-        let kb = line
-            .split_whitespace()
-            .nth(1)
-            .and_then(|n| n.parse::<f64>().ok());
-        kb.expect("a number") / 1000.0
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// One client on one connection.
 pub struct Client {
@@ -127,7 +18,7 @@ pub struct Client {
 /// An answer, read to its end.
 pub struct Got {
     pub status: StatusCode,
-    pub bytes: Vec<u8>,
+    pub bytes: usize,
     /// From the request to the first bytes of the body.
     pub first: Duration,
     pub whole: Duration,
@@ -147,23 +38,24 @@ impl Client {
         })
     }
 
-    pub async fn get(&mut self, path: &str) -> Result<Got, hyper::Error> {
+    pub async fn get(&mut self, path: &str) -> std::io::Result<Got> {
         let request = Request::get(path).header("host", &self.host);
-        let request = request.body(Empty::new()).expect("the request is sound");
+        let request = request.body(Empty::new()).map_err(std::io::Error::other)?;
         let begun = Instant::now();
-        self.sender.ready().await?;
-        let answer = self.sender.send_request(request).await?;
+        self.sender.ready().await.map_err(std::io::Error::other)?;
+        let answer = self.sender.send_request(request).await;
+        let answer = answer.map_err(std::io::Error::other)?;
         let status = answer.status();
         let range = answer.headers().get("content-range");
         let range = range
             .and_then(|v| v.to_str().ok())
             .unwrap_or_default()
             .to_owned();
-        let (mut body, mut bytes, mut first) = (answer.into_body(), vec![], None);
+        let (mut body, mut bytes, mut first) = (answer.into_body(), 0, None);
         while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame?.into_data() {
+            if let Ok(data) = frame.map_err(std::io::Error::other)?.into_data() {
                 first.get_or_insert_with(|| begun.elapsed());
-                bytes.extend_from_slice(&data);
+                bytes += data.len();
             }
         }
         let whole = begun.elapsed();
@@ -224,7 +116,7 @@ pub async fn load(at: &str, paths: &[String], clients: usize, time: Duration) ->
                 match open.get(&paths[next % paths.len()]).await {
                     Ok(got) if got.status == StatusCode::OK => {
                         load.answers += 1;
-                        load.bytes += got.bytes.len() as u64;
+                        load.bytes += got.bytes as u64;
                         load.waits.push(got.whole);
                     }
                     Ok(_) => load.errors += 1,
@@ -239,7 +131,10 @@ pub async fn load(at: &str, paths: &[String], clients: usize, time: Duration) ->
     }
     let mut sum = Load::default();
     while let Some(one) = all.join_next().await {
-        let one = one.expect("a client ends");
+        let Ok(one) = one else {
+            sum.errors += 1;
+            continue;
+        };
         sum.answers += one.answers;
         sum.errors += one.errors;
         sum.bytes += one.bytes;

@@ -1,86 +1,137 @@
-//! `make bench-served`, or `cargo bench -p cabd-benches --bench served -- [--only all,list,many,ready] [--features N] [--seconds N]`.
+//! What the service gives, against the library, against a bare handler that returns bytes of the same size, and against
+//! bounds, in one run.
 //!
-//! Each part starts the release build of `cabd serve` as a process of its own and asks it as clients do.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! `make bench-served`, or `cargo bench -p cabd-benches --bench served -- [--only all,list,many,ready,tiles] [--features N]
+//! [--connections N] [--seconds N] [--minute N] [--store FILE]`. Needs the command beside it: `cargo build --release -p cabd-cli`.
+//! Exits with 1 when a bound is not kept.
 
 mod all;
 mod bare;
 mod client;
 mod list;
+mod load;
 mod many;
 mod ready;
+mod service;
+mod tiles;
 
+use std::io::{Error, Result};
 use std::path::PathBuf;
-use std::time::Duration;
 
-/// What the parts share.
-pub struct Setup {
+/// What is measured.
+pub struct Options {
+    /// Features in the large store.
+    pub features: u64,
+    /// Connections at a time.
+    pub connections: usize,
+    /// Length of each round.
+    pub seconds: u64,
+    /// Length of the round with many clients.
+    pub minute: u64,
+    /// A large store that is there already; a new one of synthetic dams without it.
+    pub store: Option<PathBuf>,
+    only: String,
     folder: tempfile::TempDir,
-    features: u64,
-    /// How long a load lasts.
-    pub time: Duration,
 }
 
-impl Setup {
+impl Options {
+    fn read() -> Result<Self> {
+        let mut options = Self {
+            features: 1_000_000,
+            connections: 64,
+            seconds: 5,
+            minute: 60,
+            store: None,
+            only: "all,list,many,ready,tiles".to_owned(),
+            folder: tempfile::tempdir()?,
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(name) = arguments.next() {
+            if name == "--bench" {
+                continue;
+            }
+            let value = arguments.next();
+            let value = value.ok_or_else(|| Error::other(format!("{name} needs a value")))?;
+            let number = || {
+                value
+                    .parse::<u64>()
+                    .map_err(|_| Error::other(format!("{name} needs a number")))
+            };
+            match name.as_str() {
+                "--features" => options.features = number()?,
+                "--connections" => options.connections = number()? as usize,
+                "--seconds" => options.seconds = number()?,
+                "--minute" => options.minute = number()?,
+                "--store" => options.store = Some(PathBuf::from(value)),
+                "--only" => options.only = value,
+                "--bare" => {
+                    bare::serve(number()? as usize);
+                    std::process::exit(0);
+                }
+                _ => return Err(Error::other(format!("{name} is no option"))),
+            }
+        }
+        Ok(options)
+    }
+
     /// A file with so many dams, made once.
-    pub fn store(&self, features: u64) -> PathBuf {
+    pub fn inventory(&self, features: u64) -> Result<PathBuf> {
         let path = self.folder.path().join(format!("{features}.sqlite"));
         if !path.exists() {
-            client::inventory(&path, features);
+            service::inventory(&path, features)?;
         }
-        path
+        Ok(path)
     }
 
-    /// The large one.
-    pub fn large(&self) -> PathBuf {
-        self.store(self.features)
+    /// The large file.
+    pub fn large(&self) -> Result<PathBuf> {
+        match &self.store {
+            Some(file) => Ok(file.clone()),
+            None => self.inventory(self.features),
+        }
     }
 }
 
-/// Says whether a bound is kept.
+/// Prints what was found and whether the bound is kept, and says so.
 pub fn bound(what: &str, found: &str, wanted: &str, kept: bool) -> bool {
-    println!(
-        "| {what} | {found} | {wanted}: {} |",
-        if kept { "yes" } else { "NO" }
-    );
+    let word = if kept { "yes" } else { "NO" };
+    println!("{what}: {found} (bound: {wanted}: {word})");
     kept
 }
 
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let value = |name: &str| {
-        let at = args.iter().position(|a| a == name)?;
-        args.get(at + 1).cloned()
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    if let Some(size) = value("--bare") {
-        return runtime.block_on(bare::serve(size.parse().expect("--bare BYTES")));
-    }
-    let setup = Setup {
-        folder: tempfile::tempdir().unwrap(),
-        features: value("--features").map_or(1_000_000, |v| v.parse().expect("--features N")),
-        time: Duration::from_secs(
-            value("--seconds").map_or(60, |v| v.parse().expect("--seconds N")),
-        ),
-    };
-    let only = value("--only").unwrap_or_else(|| "all,list,many,ready".to_owned());
-    println!("| what | found | bound |\n|---|---|---|");
-    let mut ok = true;
-    for part in only.split(',') {
-        ok &= match part {
-            "all" => runtime.block_on(all::run(&setup)),
-            "list" => runtime.block_on(list::run(&setup)),
-            "many" => runtime.block_on(many::run(&setup)),
-            "ready" => runtime.block_on(ready::run(&setup)),
-            other => panic!("--only {other}: one of all, list, many, ready"),
+async fn run(options: &Options) -> Result<bool> {
+    let mut kept = true;
+    for part in options.only.split(',') {
+        println!("\n## {part}\n");
+        kept &= match part {
+            "all" => all::run(options).await?,
+            "list" => list::run(options).await?,
+            "many" => many::run(options).await?,
+            "ready" => ready::run(options).await?,
+            "tiles" => tiles::run(options).await?,
+            other => {
+                return Err(Error::other(format!(
+                    "--only {other}: one of all, list, many, ready, tiles"
+                )));
+            }
         };
     }
-    drop(setup);
-    if !ok {
-        std::process::exit(1);
+    Ok(kept)
+}
+
+fn main() {
+    let done = Options::read().and_then(|options| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(run(&options))
+    });
+    match done {
+        Ok(true) => {}
+        Ok(false) => std::process::exit(1),
+        Err(e) => {
+            eprintln!("{e}");
+            std::process::exit(2);
+        }
     }
 }

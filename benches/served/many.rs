@@ -1,14 +1,17 @@
 //! 500 clients at once.
 
+use std::io::Result;
 use std::time::Duration;
 
-use crate::client::{Server, load};
-use crate::{Setup, bound};
+use crate::client::load;
+use crate::service::Service;
+use crate::{Options, bound};
 
 const CLIENTS: usize = 500;
 
-pub async fn run(setup: &Setup) -> bool {
-    let server = Server::cabd(&setup.large());
+pub async fn run(options: &Options) -> Result<bool> {
+    let service = Service::of(&options.large()?)?;
+    let time = Duration::from_secs(options.minute);
     let paths: Vec<String> = (0..200)
         .map(|n| {
             let (x, y) = (-110.0 + f64::from(n % 20) * 2.0, 44.0 + f64::from(n / 20));
@@ -29,13 +32,13 @@ pub async fn run(setup: &Setup) -> bool {
         })
         .map(|path| format!("/cabd-api/{path}"))
         .collect();
-    load(&server.at, &paths, CLIENTS, setup.time / 6).await;
-    let early = server.memory_mb();
-    let mut found = load(&server.at, &paths, CLIENTS, setup.time).await;
-    let late = server.memory_mb();
+    load(&service.at, &paths, CLIENTS, time / 6).await;
+    let early = service.memory() as f64 / 1e6;
+    let mut found = load(&service.at, &paths, CLIENTS, time).await;
+    let late = service.memory() as f64 / 1e6;
     let (half, most) = (found.wait(0.5), found.wait(0.99));
     println!(
-        "| {CLIENTS} clients for {:.0?} | {:.0} requests/s, p50 {half:.0?}, p99 {most:.0?}, {:.1} MB/s | |",
+        "{CLIENTS} clients for {:.0?}: {:.0}/s, p50 {half:.0?}, p99 {most:.0?}, {:.1} MB/s",
         found.time,
         found.rate(),
         found.bytes as f64 / 1e6 / found.time.as_secs_f64()
@@ -53,6 +56,5 @@ pub async fn run(setup: &Setup) -> bool {
         "flat: within 20 MB",
         grown < 20.0,
     );
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    no_error && flat
+    Ok(no_error && flat)
 }

@@ -82,13 +82,39 @@ impl App {
         asked: &Asked,
         form: Form,
     ) -> String {
+        let hash = self.hash(catalog, asked, form);
+        format!("W/\"{head}-{hash:016x}\"")
+    }
+
+    /// The tag of one feature: strong, and a condition for its change. It holds the commit that touched the feature last,
+    /// and the newest, because labels follow from other rows.
+    pub(crate) fn feature_tag(
+        &self,
+        last: CommitNumber,
+        head: CommitNumber,
+        catalog: &Catalog,
+        asked: &Asked,
+        form: Form,
+    ) -> String {
+        let hash = self.hash(catalog, asked, form);
+        format!("\"r{last}-{head}-{hash:016x}\"")
+    }
+
+    fn hash(&self, catalog: &Catalog, asked: &Asked, form: Form) -> u64 {
         let mut hasher = DefaultHasher::new();
         (env!("CARGO_PKG_VERSION"), catalog.version, &asked.root).hash(&mut hasher);
         (&self.settings.licence, &self.settings.all_features_type).hash(&mut hasher);
         self.settings.max_features.hash(&mut hasher);
         (asked.lang, form.name()).hash(&mut hasher);
-        format!("W/\"{head}-{:016x}\"", hasher.finish())
+        hasher.finish()
     }
+}
+
+/// The commit in the tag of a feature, as [`App::feature_tag`] writes it, whoever has weakened it on its way.
+pub(crate) fn seen_commit(tag: &str) -> Option<CommitNumber> {
+    let bare = tag.trim().trim_start_matches("W/").trim_matches('"');
+    let commit = bare.strip_prefix('r')?.split('-').next()?;
+    commit.parse().ok().map(CommitNumber)
 }
 
 /// The question behind a count.

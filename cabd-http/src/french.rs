@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 use cabd_core::{Error, Lang};
 
+use crate::french_edits;
+
 /// The short title of a status.
 pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
     let (en, fr) = match status.as_u16() {
@@ -10,13 +12,21 @@ pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
             "The request cannot be accepted",
             "La requête ne peut pas être acceptée",
         ),
+        401 => ("A token is needed", "Il faut un jeton"),
         403 => ("Too many features", "Trop d’éléments"),
         404 => ("Not found", "Introuvable"),
         405 => ("Method not allowed", "Méthode non permise"),
         406 => ("Not offered in that form", "Pas offert sous cette forme"),
         409 => ("Conflict", "Conflit"),
+        412 => ("The feature has changed", "L’élément a changé"),
         413 => ("The body is too large", "Le corps est trop grand"),
         414 => ("The address is too long", "L’adresse est trop longue"),
+        415 => (
+            "The body is of another type",
+            "Le corps est d’un autre type",
+        ),
+        422 => ("The change is refused", "Le changement est refusé"),
+        428 => ("A condition is needed", "Il faut une condition"),
         431 => ("The header is too large", "L’en-tête est trop grand"),
         501 => ("Not offered", "Pas offert"),
         503 => ("Not available at the moment", "Pas disponible en ce moment"),
@@ -172,6 +182,7 @@ const HINTS: [(&str, &str); 5] = [
 /// The error's sentence; a general one where it is not known.
 pub(crate) fn message(e: &Error) -> String {
     translate(&SENTENCES, e.message())
+        .or_else(|| translate(&french_edits::SENTENCES, e.message()))
         .unwrap_or_else(|| "une valeur de la requête ne peut pas être acceptée".to_owned())
 }
 
@@ -179,12 +190,15 @@ pub(crate) fn message(e: &Error) -> String {
 pub(crate) fn expectation(text: &str) -> String {
     translate(&EXPECTATIONS, text)
         .or_else(|| translate(&MORE_EXPECTATIONS, text))
+        .or_else(|| translate(&french_edits::EXPECTATIONS, text))
         .unwrap_or_else(|| text.to_owned())
 }
 
 /// The next step.
 pub(crate) fn hint(text: &str) -> String {
-    translate(&HINTS, text).unwrap_or_else(|| text.to_owned())
+    translate(&HINTS, text)
+        .or_else(|| translate(&french_edits::HINTS, text))
+        .unwrap_or_else(|| text.to_owned())
 }
 
 fn translate(table: &[(&str, &str)], text: &str) -> Option<String> {
@@ -247,6 +261,9 @@ mod tests {
             .chain(&EXPECTATIONS)
             .chain(&MORE_EXPECTATIONS)
             .chain(&HINTS)
+            .chain(&french_edits::SENTENCES)
+            .chain(&french_edits::EXPECTATIONS)
+            .chain(&french_edits::HINTS)
         {
             assert_eq!(en.matches("{}").count(), fr.matches("{}").count(), "{en}");
         }

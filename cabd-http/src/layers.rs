@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue, VARY};
-use axum::http::{HeaderMap, Method, Response, StatusCode};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_LENGTH, CONTENT_RANGE,
+    HeaderName, HeaderValue, VARY,
+};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use cabd_core::Lang;
@@ -19,7 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
-use tower_http::cors::{AllowOrigin, Any as AnyOf, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::answer::Range;
 use crate::app::App;
@@ -27,8 +30,12 @@ use crate::metrics;
 use crate::problem::Problem;
 use crate::request::accepted_language;
 use crate::routes::tiles;
+use crate::writers;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The headers that pages of other origins may read.
+const EXPOSED: &str = "cabd-commit, content-disposition, content-language, content-range, etag, location, retry-after, x-request-id";
 
 /// The number of a request.
 #[derive(Clone)]
@@ -49,32 +56,74 @@ pub(crate) fn surround(routes: Router, app: &Arc<App>) -> Router {
         .layer(from_fn_with_state(app.clone(), guard))
         .layer(compression)
         .layer(cors(app))
+        .layer(from_fn_with_state(app.clone(), options))
         .layer(from_fn_with_state(app.clone(), observe))
+        .layer(from_fn_with_state(app.clone(), tiles::kept))
+}
+
+/// The headers that are set around other answers, for one that goes out before.
+pub(crate) fn beside(response: &mut Response<Body>, asked: &HeaderMap) {
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(EXPOSED),
+    );
+    if let Ok(id) = HeaderValue::from_str(&number(asked)) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// The line of the log of such an answer.
+pub(crate) fn say(response: &Response<Body>, uri: &Uri, took: Duration, bytes: u64) {
+    let id = response.headers().get(REQUEST_ID);
+    tracing::info!(
+        request_id = id.and_then(|id| id.to_str().ok()).unwrap_or_default(),
+        method = "GET",
+        target = uri.path_and_query().map_or("", |p| p.as_str()),
+        status = response.status().as_u16(),
+        bytes,
+        milliseconds = took.as_micros() as f64 / 1000.0,
+        whole = true,
+        "answered"
+    );
 }
 
 fn cors(app: &App) -> CorsLayer {
     let origins = &app.settings.cors_origins;
-    let allowed = if origins.iter().any(|o| o == "*") {
+    let allowed = if app.settings.allows_any_origin() {
         AllowOrigin::any()
     } else {
         AllowOrigin::list(origins.iter().filter_map(|o| o.parse().ok()))
     };
     CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::HEAD, Method::OPTIONS])
-        .allow_headers(AnyOf)
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::OPTIONS,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        // `*` would not mean Authorization.
+        .allow_headers(AllowHeaders::mirror_request())
         .max_age(Duration::from_secs(24 * 3600))
         .expose_headers(
-            [
-                "content-disposition",
-                "content-language",
-                "content-range",
-                "etag",
-                "retry-after",
-                "x-request-id",
-            ]
-            .map(HeaderName::from_static),
+            EXPOSED
+                .split(", ")
+                .filter_map(|h| h.parse::<HeaderName>().ok())
+                .collect::<Vec<_>>(),
         )
+}
+
+/// Which methods an address takes from the caller.
+async fn options(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+    if !writers::asks_for_options(request.method(), request.headers()) {
+        return next.run(request).await;
+    }
+    writers::options(&app.settings, request.uri().path(), request.headers())
 }
 
 fn panicked(reason: Box<dyn Any + Send>) -> Response<Body> {

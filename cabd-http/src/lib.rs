@@ -9,14 +9,17 @@
 mod answer;
 mod app;
 mod french;
+mod french_edits;
 mod kept;
 mod layers;
 mod lists;
 mod metrics;
 mod openapi;
+mod openapi_edits;
 mod page;
 mod problem;
 mod ranges;
+mod refused;
 mod request;
 mod routes;
 mod server;
@@ -25,6 +28,7 @@ mod stream;
 mod summary;
 mod tiles;
 mod urls;
+mod writers;
 
 pub use server::{Service, router};
 pub use settings::{ENVIRONMENT, LogForm, LogLevel, Settings};

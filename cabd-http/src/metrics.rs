@@ -24,7 +24,19 @@ pub(crate) struct Metrics {
     in_flight: AtomicI64,
     broken: AtomicU64,
     bytes: AtomicU64,
+    kept_tiles: [Kept; 2],
 }
+
+/// Kept tiles that were given, without a lock: there may be many.
+#[derive(Default)]
+struct Kept {
+    /// 200, 204 and 304.
+    statuses: [AtomicU64; 3],
+    buckets: [AtomicU64; BOUNDS.len()],
+    nanoseconds: AtomicU64,
+}
+
+const KEPT_STATUSES: [u16; 3] = [200, 204, 304];
 
 #[derive(Default, Clone)]
 struct Times {
@@ -80,8 +92,30 @@ impl Metrics {
         of.seconds += seconds;
     }
 
+    /// A kept tile was given, of the first or the second of their roots.
+    pub(crate) fn tile(&self, root: usize, status: u16, took: Duration, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let Some(kept) = self.kept_tiles.get(root) else {
+            return;
+        };
+        if let Some(at) = KEPT_STATUSES.iter().position(|s| *s == status) {
+            kept.statuses[at].fetch_add(1, Ordering::Relaxed);
+        }
+        let seconds = took.as_secs_f64();
+        for (bucket, bound) in kept.buckets.iter().zip(BOUNDS) {
+            bucket.fetch_add(u64::from(seconds <= bound), Ordering::Relaxed);
+        }
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        kept.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
     /// The text, with the newest commit where the store tells it.
-    pub(crate) fn text(&self, head: Option<i64>, tiles: &TileCounts) -> String {
+    pub(crate) fn text(
+        &self,
+        head: Option<i64>,
+        tiles: &TileCounts,
+        tile_routes: &[String; 2],
+    ) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
         let mut line = |text: std::fmt::Arguments<'_>| {
@@ -91,11 +125,19 @@ impl Metrics {
             "# HELP cabd_http_requests_total Answers by route, method and status."
         ));
         line(format_args!("# TYPE cabd_http_requests_total counter"));
-        let requests = self
+        let mut requests = self
             .requests
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
+        let mut times = self
+            .times
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for (kept, route) in self.kept_tiles.iter().zip(tile_routes) {
+            kept.add(route, &mut requests, &mut times);
+        }
         for ((route, method, status), n) in requests {
             line(format_args!(
                 "cabd_http_requests_total{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}} {n}"
@@ -105,11 +147,6 @@ impl Metrics {
             "# HELP cabd_http_answer_seconds Time to the last byte of an answer."
         ));
         line(format_args!("# TYPE cabd_http_answer_seconds histogram"));
-        let times = self
-            .times
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
         for (route, t) in times {
             for (n, bound) in t.buckets.iter().zip(BOUNDS) {
                 line(format_args!(
@@ -198,6 +235,35 @@ impl Metrics {
     }
 }
 
+impl Kept {
+    fn add(
+        &self,
+        route: &str,
+        requests: &mut BTreeMap<(String, &'static str, u16), u64>,
+        times: &mut BTreeMap<String, Times>,
+    ) {
+        let mut count = 0;
+        for (status, n) in KEPT_STATUSES.iter().zip(&self.statuses) {
+            let n = n.load(Ordering::Relaxed);
+            if n > 0 {
+                *requests
+                    .entry((route.to_owned(), "GET", *status))
+                    .or_default() += n;
+                count += n;
+            }
+        }
+        if count == 0 {
+            return;
+        }
+        let of = times.entry(route.to_owned()).or_default();
+        for (bucket, n) in of.buckets.iter_mut().zip(&self.buckets) {
+            *bucket += n.load(Ordering::Relaxed);
+        }
+        of.count += count;
+        of.seconds += self.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,12 +273,17 @@ mod tests {
         let m = Metrics::default();
         m.begin();
         m.end("/a", "GET", 200, Duration::from_millis(30), 10, true);
-        let text = m.text(Some(7), &TileCounts::default());
+        m.tile(0, 200, Duration::from_millis(1), 5);
+        let routes = ["/t".to_owned(), "/c".to_owned()];
+        let text = m.text(Some(7), &TileCounts::default(), &routes);
         assert!(
             text.contains("cabd_http_requests_total{route=\"/a\",method=\"GET\",status=\"200\"} 1")
         );
         assert!(text.contains("cabd_http_answer_seconds_bucket{route=\"/a\",le=\"0.025\"} 0"));
         assert!(text.contains("cabd_http_answer_seconds_bucket{route=\"/a\",le=\"0.05\"} 1"));
+        assert!(text.contains("requests_total{route=\"/t\",method=\"GET\",status=\"200\"} 1"));
+        assert!(text.contains("cabd_http_answer_seconds_count{route=\"/t\"} 1"));
+        assert!(!text.contains("\"/c\""));
         assert!(text.contains("cabd_http_in_flight 0"));
         assert!(text.contains("cabd_store_commit 7"));
     }

@@ -1,10 +1,11 @@
 //! The description of the API for programs: OpenAPI 3.1.
 
+use cabd_core::tile::MAX_ZOOM;
 use serde_json::{Map, Value, json};
 
-use crate::problem;
+use crate::openapi_edits;
 use crate::request::Form;
-use crate::routes::{docs, features, sources};
+use crate::routes::{docs, features, sources, tiles};
 
 /// The parameters of the API, by name.
 fn parameter(name: &str) -> Value {
@@ -65,6 +66,16 @@ fn parameter(name: &str) -> Value {
             "Language of labels and errors; goes before Accept-Language.",
             json!({"type": "string", "enum": ["en", "fr"]}),
         ),
+        "z" | "x" | "y" => {
+            let most = if name == "z" {
+                u32::from(MAX_ZOOM)
+            } else {
+                (1 << MAX_ZOOM) - 1
+            };
+            let what = "Place of the tile in the grid: zoom z, column x from the west, row y from the north, each less than 2^z.";
+            json!({"name": name, "in": "path", "required": true, "description": what,
+            "schema": {"type": "integer", "minimum": 0, "maximum": most}})
+        }
         "type" => {
             json!({"name": name, "in": "path", "required": true, "description": "A feature type, any case.",
             "schema": {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}})
@@ -161,6 +172,63 @@ fn operation(o: &Operation<'_>, tag: &str) -> Value {
         responses.insert(status.to_string(), json!({"$ref": name}));
     }
     json!({"get": {"tags": [tag], "operationId": o.id, "summary": o.summary, "parameters": parameters, "responses": responses}})
+}
+
+/// The paths of tiles.
+fn tiles() -> impl Iterator<Item = (String, Value)> {
+    let roots = [
+        ("tiles", "Tile", "Features as a vector tile"),
+        (
+            "clustertile",
+            "ClusterTile",
+            "Features near each other as one point of a vector tile, with feature_count",
+        ),
+    ];
+    let of = [
+        ("", "", "of every type"),
+        ("/{type}", "OfType", "of one type"),
+    ];
+    roots.into_iter().flat_map(move |(root, id, summary)| {
+        of.into_iter().flat_map(move |(part, suffix, which)| {
+            let (tile_id, json_id) = (format!("get{id}{suffix}"), format!("describe{id}s{suffix}"));
+            let typed = !part.is_empty();
+            let mut parameters = vec!["z", "x", "y", "lang"];
+            if typed {
+                parameters.extend(["type", "filter", "namefilter"]);
+            }
+            let parameters: Vec<Value> = parameters.into_iter().map(parameter).collect();
+            let problems: &[u16] = if typed { &[400, 404, 503] } else { &[400, 503] };
+            let mut responses = Map::new();
+            responses.insert(
+                "200".to_owned(),
+                json!({"description": "The tile (MVT 2.1).", "content": {tiles::MEDIA_TYPE: {}}}),
+            );
+            responses.insert("204".to_owned(), json!({"description": "Nothing is there."}));
+            responses.insert(
+                "304".to_owned(),
+                json!({"description": "The client has this tile already."}),
+            );
+            for status in problems {
+                let name = format!("#/components/responses/{status}");
+                responses.insert(status.to_string(), json!({"$ref": name}));
+            }
+            let tile = json!({"get": {"tags": [tag(&format!("/{root}"))], "operationId": tile_id, "summary": format!("{summary}, {which}"),
+                "parameters": parameters, "responses": responses}});
+            let description = operation(&Operation {
+                id: &json_id,
+                summary: &format!("What these tiles are, {which}: TileJSON 3.0"),
+                parameters: if typed { &["type"] } else { &[] },
+                forms: &[Form::Json],
+                schema: "TileJson",
+                list: false,
+                statuses: if typed { &[400, 404, 406, 503] } else { &[400, 406, 503] },
+            }, tag(&format!("/{root}")));
+            [
+                (format!("/{root}{part}/{{z}}/{{x}}/{{y}}.mvt"), tile),
+                (format!("/{root}{part}/tilejson.json"), description),
+            ]
+        })
+    })
 }
 
 /// The description, for a service at `root`.
@@ -266,10 +334,15 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
             },
         ),
     ];
-    let paths: Map<String, Value> = paths
+    let mut paths: Map<String, Value> = paths
         .iter()
         .map(|(path, o)| ((*path).to_owned(), operation(o, tag(path))))
+        .chain(tiles())
         .collect();
+    for (path, method, operation) in openapi_edits::operations() {
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        item[method] = operation;
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -280,7 +353,8 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
         },
         "servers": [{"url": root}],
         "paths": paths,
-        "components": {"schemas": schemas(), "responses": responses()}
+        "components": {"schemas": schemas(), "responses": responses(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
     })
 }
 
@@ -301,13 +375,10 @@ fn responses() -> Value {
             "The service is busy, the answer took too long, or the inventory cannot be read; try again later.",
         ),
     ];
-    let one = |description: &str| {
-        json!({"description": description,
-            "content": {problem::MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}})
-    };
     problems
         .iter()
-        .map(|(status, text)| (status.to_string(), one(text)))
+        .chain(&openapi_edits::RESPONSES)
+        .map(|(status, text)| (status.to_string(), openapi_edits::response(text)))
         .collect::<Map<_, _>>()
         .into()
 }
@@ -315,7 +386,7 @@ fn responses() -> Value {
 fn schemas() -> Value {
     let text = json!({"type": "string"});
     let text_or_null = json!({"type": ["string", "null"]});
-    json!({
+    let mut all = json!({
         "Problem": {
             "type": "object",
             "description": "RFC 9457, with the keys timestamp, message, statusCode and statusMessage of earlier services.",
@@ -325,7 +396,7 @@ fn schemas() -> Value {
                 "request_id": text, "hint": text, "timestamp": text, "message": text,
                 "statusCode": {"type": "integer"}, "statusMessage": text,
                 "errors": {"type": "array", "items": {"type": "object", "required": ["in", "parameter", "pointer", "detail"], "properties": {
-                    "in": {"enum": ["query", "path"]}, "parameter": text, "pointer": text, "detail": text,
+                    "in": {"enum": ["query", "path", "body"]}, "parameter": text, "pointer": text, "detail": text,
                     "attribute": text, "value": text, "expected": text, "hint": text}}}
             }
         },
@@ -389,6 +460,23 @@ fn schemas() -> Value {
                 "attribute_data_sources": {"type": "object", "additionalProperties": text}
             }
         },
+        "TileJson": {
+            "type": "object",
+            "required": ["tilejson", "tiles", "vector_layers", "minzoom", "maxzoom", "bounds"],
+            "properties": {
+                "tilejson": text, "name": text, "description": text, "attribution": text, "scheme": text,
+                "tiles": {"type": "array", "items": text},
+                "minzoom": {"type": "integer"}, "maxzoom": {"type": "integer"},
+                "bounds": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+                "vector_layers": {"type": "array", "items": {"type": "object", "required": ["id", "fields"], "properties": {
+                    "id": text, "description": text, "minzoom": {"type": "integer"}, "maxzoom": {"type": "integer"},
+                    "fields": {"type": "object", "additionalProperties": text}}}}
+            }
+        },
         "Description": {"type": "object", "required": ["openapi", "info", "paths"]}
-    })
+    });
+    for (name, schema) in openapi_edits::schemas() {
+        all[name] = schema;
+    }
+    all
 }

@@ -1,7 +1,9 @@
 //! Errors on their way to clients: problem details (RFC 9457) with the original's keys beside them.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderValue, Response, StatusCode};
 use cabd_core::{Error, ErrorKind, Lang};
 use serde_json::{Map, Value, json};
@@ -29,6 +31,45 @@ pub(crate) struct Problem {
     pub(crate) fault: Option<String>,
     retry_seconds: Option<u64>,
     allow: Option<&'static str>,
+    /// What is wrong with a body, in the place of `place`.
+    errors: Vec<Pointed>,
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug)]
+pub(crate) struct Pointed {
+    /// `query`, `path` or `body`.
+    pub(crate) inside: &'static str,
+    /// The parameter or member.
+    pub(crate) name: String,
+    /// A JSON pointer as a fragment.
+    pub(crate) pointer: String,
+    pub(crate) detail: [String; 2],
+    pub(crate) value: Option<String>,
+    pub(crate) expected: Option<[String; 2]>,
+    pub(crate) hint: Option<[String; 2]>,
+}
+
+impl Pointed {
+    fn body(&self, attribute: Option<&str>, lang: Lang) -> Value {
+        let pick = |t: &[String; 2]| t[usize::from(lang == Lang::Fr)].clone();
+        let mut one = Map::new();
+        one.insert("in".to_owned(), json!(self.inside));
+        one.insert("parameter".to_owned(), json!(self.name));
+        one.insert("pointer".to_owned(), json!(self.pointer));
+        one.insert("detail".to_owned(), json!(pick(&self.detail)));
+        for (key, text) in [("value", self.value.as_deref()), ("attribute", attribute)] {
+            if let Some(text) = text {
+                one.insert(key.to_owned(), json!(text));
+            }
+        }
+        for (key, text) in [("expected", &self.expected), ("hint", &self.hint)] {
+            if let Some(text) = text {
+                one.insert(key.to_owned(), json!(pick(text)));
+            }
+        }
+        Value::Object(one)
+    }
 }
 
 /// The status of an error by its kind: the only place.
@@ -80,6 +121,7 @@ impl Problem {
             fault: None,
             retry_seconds: None,
             allow: None,
+            errors: vec![],
         }
     }
 
@@ -122,6 +164,11 @@ impl Problem {
     pub(crate) fn with(mut self, status: StatusCode, word: &'static str) -> Self {
         self.status = status;
         self.word = word;
+        self
+    }
+
+    pub(crate) fn errors(mut self, errors: Vec<Pointed>) -> Self {
+        self.errors = errors;
         self
     }
 
@@ -209,6 +256,9 @@ impl Problem {
         if let Some(methods) = self.allow {
             headers.insert("allow", HeaderValue::from_static(methods));
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
     }
 
@@ -232,25 +282,20 @@ impl Problem {
         body.insert("detail".to_owned(), json!(detail));
         body.insert("instance".to_owned(), json!(path));
         body.insert("request_id".to_owned(), json!(request));
-        if let Some((inside, name)) = &self.place {
-            let mut one = Map::new();
-            one.insert("in".to_owned(), json!(inside));
-            one.insert("parameter".to_owned(), json!(name));
-            one.insert("pointer".to_owned(), json!(format!("#/{inside}/{name}")));
-            one.insert("detail".to_owned(), json!(pick(&self.detail)));
-            for (key, text) in [
-                ("value", self.value.clone()),
-                ("attribute", self.attribute.clone()),
-            ] {
-                if let Some(text) = text {
-                    one.insert(key.to_owned(), json!(text));
-                }
-            }
-            for (key, text) in [("expected", &self.expected), ("hint", &self.hint)] {
-                if let Some(text) = text {
-                    one.insert(key.to_owned(), json!(pick(text)));
-                }
-            }
+        if !self.errors.is_empty() {
+            let errors = self.errors.iter().map(|e| e.body(None, lang));
+            body.insert("errors".to_owned(), errors.collect());
+        } else if let Some((inside, name)) = &self.place {
+            let one = Pointed {
+                inside,
+                name: name.clone(),
+                pointer: format!("#/{inside}/{name}"),
+                detail: self.detail.clone(),
+                value: self.value.clone(),
+                expected: self.expected.clone(),
+                hint: self.hint.clone(),
+            };
+            let one = one.body(self.attribute.as_deref(), lang);
             body.insert("errors".to_owned(), json!([one]));
         } else if let Some(hint) = &self.hint {
             body.insert("hint".to_owned(), json!(pick(hint)));

@@ -7,6 +7,8 @@ use std::time::Duration;
 use cabd_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::writers;
+
 /// Before the name of a setting in the environment.
 pub const ENVIRONMENT: &str = "CABD_HTTP_";
 
@@ -79,6 +81,8 @@ pub struct Settings {
     pub max_header_bytes: usize,
     /// Largest body of a request; a larger one is answered 413.
     pub max_body_bytes: u64,
+    /// Who may write: `name:secret`, the name for the log, the secret for `Authorization: Bearer`. None: the service is read only.
+    pub write_tokens: Vec<String>,
     /// Form of the log: `text` or `json`.
     pub log: LogForm,
     /// How much is logged: `error`, `warn`, `info`, `debug` or `off`.
@@ -139,7 +143,8 @@ impl Default for Settings {
             shutdown_seconds: 30,
             max_uri_bytes: 16 * 1024,
             max_header_bytes: 32 * 1024,
-            max_body_bytes: 64 * 1024,
+            max_body_bytes: 1024 * 1024,
+            write_tokens: vec![],
             log: LogForm::Text,
             log_level: LogLevel::Info,
         }
@@ -245,6 +250,7 @@ impl Settings {
                 return refuse(name, "0", "1 or more");
             }
         }
+        writers::check(&self.write_tokens)?;
         if self.max_features > i64::MAX as u64 - 1 {
             return refuse(
                 "max_features",
@@ -284,22 +290,28 @@ impl Settings {
             "max_uri_bytes",
             "max_header_bytes",
             "max_body_bytes",
+            "write_tokens",
             "log",
             "log_level",
         ]
     }
 
-    /// The settings as TOML, the store as `shown` (without its password).
+    /// The settings as TOML, the store as `shown` (without its password), write tokens without their secrets.
     ///
     /// # Errors
     /// None that is known: every setting can be written.
     pub fn to_toml(&self, shown: &str) -> Result<String> {
         let settings = Self {
             store: shown.to_owned(),
+            write_tokens: writers::shown(&self.write_tokens),
             ..self.clone()
         };
         toml::to_string(&settings)
             .map_err(|e| Error::internal("the settings cannot be written").because(e))
+    }
+
+    pub(crate) fn allows_any_origin(&self) -> bool {
+        self.cors_origins.iter().any(|o| o == "*")
     }
 
     pub(crate) fn answer_time(&self) -> Duration {
@@ -352,7 +364,7 @@ fn unknown(key: &str) -> Error {
 fn wrong(key: &str, value: &toml::Value, e: &toml::de::Error) -> Error {
     let error = Error::invalid(format!("the setting does not fit: {}", e.message())).field(key);
     match value {
-        _ if key == "store" => error,
+        _ if matches!(key, "store" | "write_tokens") => error,
         toml::Value::String(text) => error.value(text),
         other => error.value(other),
     }

@@ -1,18 +1,27 @@
 //! The log of changes, by commit.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
+use tokio_postgres::Row;
 
-use cabd_core::catalog::Table;
+use cabd_core::catalog::{Past, Table};
 use cabd_core::error::Result;
+use cabd_core::geometry::Geometry;
 use cabd_core::id::{CommitNumber, Uuid};
-use cabd_core::store::{AuditStore, BoxStream, ForeignChanges, LogEntry};
+use cabd_core::store::{
+    AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
+};
+use cabd_core::value::Value;
 
 use crate::PgStore;
 use crate::error::pg;
+use crate::evolve;
 use crate::pool::Session;
+use crate::row::{Wire, value, values};
+use crate::sql::audit::changes;
+use crate::types::Param;
 
 /// The newest commit.
 pub(crate) async fn head(session: &Session) -> Result<CommitNumber> {
@@ -27,36 +36,49 @@ pub(crate) async fn head(session: &Session) -> Result<CommitNumber> {
     Ok(CommitNumber(row.try_get(0).map_err(pg)?))
 }
 
-#[async_trait]
-impl AuditStore for PgStore {
-    async fn head(&self) -> Result<CommitNumber> {
-        head(&self.pool.session().await?).await
+impl PgStore {
+    /// What reads the log's values, made anew when the catalogue has changed.
+    async fn log_reader(&self, session: &mut Session) -> Result<LogReader> {
+        let catalog = self.catalog_on(session).await?;
+        let known = self
+            .log_reader
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(log) = known.filter(|l| l.catalog().version == catalog.version) {
+            return Ok(log);
+        }
+        let past = Past::new(&evolve::history(session).await?);
+        let log = LogReader::new(catalog, Arc::new(past));
+        let mut known = self
+            .log_reader
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(known.insert(log).clone())
     }
 
-    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
-        let mut session = self.pool.session().await?;
-        let statement = session
-            .prepare(include_str!("../sql/changes_since.sql"))
-            .await?;
+    /// The rows of a statement, each made into something, as a stream that keeps its connection.
+    async fn stream<T: Send + 'static>(
+        &self,
+        mut session: Session,
+        text: &str,
+        params: Vec<Param>,
+        make: impl Fn(&[Wire], &Row) -> Result<T> + Send + 'static,
+    ) -> Result<BoxStream<T>> {
+        let statement = session.prepare(text).await?;
+        let wires = Wire::of(statement.columns())?;
         session.begin_work();
         let rows = session
             .client()?
-            .query_raw(&statement, [after.0])
+            .query_raw(&statement, params)
             .await
             .map_err(pg)?;
-        let rows = Box::pin(rows);
-        let entries = stream::try_unfold((session, rows), |(mut session, mut rows)| async move {
+        let state = (session, Box::pin(rows), wires, make);
+        let all = stream::try_unfold(state, |(mut session, mut rows, wires, make)| async move {
             match rows.next().await {
-                Some(Ok(r)) => {
-                    let entry = LogEntry {
-                        commit: CommitNumber(r.try_get(0).map_err(pg)?),
-                        author: r.try_get(1).map_err(pg)?,
-                        schema: r.try_get(2).map_err(pg)?,
-                        table: r.try_get(3).map_err(pg)?,
-                        action: r.try_get(4).map_err(pg)?,
-                        cabd_id: r.try_get(5).map_err(pg)?,
-                    };
-                    Ok(Some((entry, (session, rows))))
+                Some(Ok(row)) => {
+                    let made = make(&wires, &row)?;
+                    Ok(Some((made, (session, rows, wires, make))))
                 }
                 Some(Err(e)) => Err(pg(e)),
                 None => {
@@ -65,7 +87,39 @@ impl AuditStore for PgStore {
                 }
             }
         });
-        Ok(entries.boxed())
+        Ok(all.boxed())
+    }
+}
+
+#[async_trait]
+impl AuditStore for PgStore {
+    async fn head(&self) -> Result<CommitNumber> {
+        head(&self.pool.session().await?).await
+    }
+
+    async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>> {
+        let mut session = self.pool.session().await?;
+        let log = self.log_reader(&mut session).await?;
+        let q = changes(log.catalog(), query)?;
+        self.stream(session, &q.text, q.params, move |wires, row| {
+            entry(&log, wires, row)
+        })
+        .await
+    }
+
+    async fn changesets(
+        &self,
+        after: CommitNumber,
+        until: Option<CommitNumber>,
+    ) -> Result<BoxStream<Changeset>> {
+        let session = self.pool.session().await?;
+        let text = include_str!("../sql/changesets.sql");
+        let params = vec![
+            Param::from(after.0),
+            Param::from(Value::from(until.map(|c| c.0))),
+        ];
+        self.stream(session, text, params, |wires, row| changeset(wires, row))
+            .await
     }
 
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
@@ -90,5 +144,76 @@ impl AuditStore for PgStore {
 
     async fn looked_at(&self, until: i64) -> Result<()> {
         self.mark_looked_at(until).await
+    }
+}
+
+fn text(v: Value) -> Option<String> {
+    match v {
+        Value::Text(t) => Some(t),
+        _ => None,
+    }
+}
+
+fn entry(log: &LogReader, wires: &[Wire], row: &Row) -> Result<LogEntry> {
+    let mut all = values(row, wires, 0)?.into_iter();
+    let mut next = || all.next().unwrap_or_default();
+    let mut e = LogEntry {
+        revision: next().as_i64().unwrap_or_default(),
+        commit: CommitNumber(next().as_i64().unwrap_or_default()),
+        datetime: instant(next()),
+        author: text(next()),
+        schema: text(next()).unwrap_or_default(),
+        table: text(next()).unwrap_or_default(),
+        action: text(next()).unwrap_or_default(),
+        cabd_id: next().as_uuid(),
+        datasource_id: next().as_uuid(),
+        id_pk: next().as_uuid(),
+        row_key: match next() {
+            Value::List(items) => items.into_iter().filter_map(text).collect(),
+            _ => vec![],
+        },
+        old: LogValues::new(),
+        new: LogValues::new(),
+    };
+    let read = |v: Value| match v {
+        Value::Text(json) => log.values((&e.schema, &e.table), e.commit, &json, geometry),
+        _ => Ok(LogValues::new()),
+    };
+    let (old, new) = (read(next())?, read(next())?);
+    (e.old, e.new) = (old, new);
+    Ok(e)
+}
+
+fn instant(v: Value) -> cabd_core::time::Timestamp {
+    match v {
+        Value::Timestamp(t) => t,
+        _ => Default::default(),
+    }
+}
+
+fn changeset(wires: &[Wire], row: &Row) -> Result<Changeset> {
+    let mut all = values(row, wires, 0)?.into_iter();
+    let mut next = || all.next().unwrap_or_default();
+    Ok(Changeset {
+        commit: CommitNumber(next().as_i64().unwrap_or_default()),
+        datetime: instant(next()),
+        author: text(next()),
+        reason: text(next()),
+        kind: text(next()).unwrap_or_default(),
+        client: text(next()),
+        reviewer: text(next()),
+        data_source: next().as_uuid(),
+    })
+}
+
+/// A geometry from the hexadecimal digits of its EWKB.
+fn geometry(hex: &str) -> Option<Geometry> {
+    let digits = hex.as_bytes().chunks_exact(2);
+    let bytes: Option<Vec<u8>> = digits
+        .map(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 16).ok())
+        .collect();
+    match value(Wire::Ewkb, &bytes?) {
+        Ok(Value::Geometry(g)) => Some(g),
+        _ => None,
     }
 }

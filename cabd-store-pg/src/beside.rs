@@ -79,7 +79,7 @@ impl Filled {
             _ => "cabd_id",
         };
         let text = format!(
-            "SELECT DISTINCT {own}::text FROM cabd.audit_log WHERE revision > {} AND schemaname = {} \
+            "SELECT DISTINCT {own}::text FROM cabd.audit_record WHERE revision > {} AND schemaname = {} \
              AND tablename = {} AND {own} IS NOT NULL",
             self.revision,
             literal(&self.table.schema),
@@ -341,7 +341,7 @@ async fn shortly(session: &Session, statements: &[String]) -> Result<i64> {
         );
         let made = async {
             session.run(&text).await?;
-            let newest = "SELECT coalesce(max(revision), 0) FROM cabd.audit_log";
+            let newest = "SELECT coalesce(max(revision), 0) FROM cabd.audit_record";
             let row = session.client()?.query_one(newest, &[]).await.map_err(pg)?;
             row.try_get::<_, i64>(0).map_err(pg)
         }

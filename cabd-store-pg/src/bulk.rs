@@ -248,13 +248,13 @@ async fn log_rows(session: &Session, ending: &[Bulk]) -> Result<()> {
     }
     session
         .run(
-            "ALTER TABLE cabd.audit_log DROP CONSTRAINT audit_log_pkey; \
+            "ALTER TABLE cabd.audit_record DROP CONSTRAINT audit_log_pkey; \
              DROP INDEX cabd.audit_log_cabd_id_idx",
         )
         .await?;
     // Nobody else draws numbers: dropping the key has locked the log.
     let client = session.client()?;
-    let sequence = "pg_get_serial_sequence('cabd.audit_log', 'revision')";
+    let sequence = "pg_get_serial_sequence('cabd.audit_record', 'revision')";
     let mut next: i64 = client
         .query_one(&format!("SELECT nextval({sequence})"), &[])
         .await
@@ -275,7 +275,7 @@ async fn log_rows(session: &Session, ending: &[Bulk]) -> Result<()> {
 async fn log_size(session: &Session) -> Result<i64> {
     let row = session
         .client()?
-        .query_one("SELECT pg_relation_size('cabd.audit_log') / 100", &[])
+        .query_one("SELECT pg_relation_size('cabd.audit_record') / 100", &[])
         .await
         .map_err(pg)?;
     row.try_get(0).map_err(pg)

@@ -35,7 +35,7 @@ use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::id::CommitNumber;
 use cabd_core::query::FeatureQuery;
 use cabd_core::store::{
-    AuditStore, Capabilities, DeriveExt, FeatureStore, Finding, Hooks, Store, StoreInfo,
+    AuditStore, Capabilities, DeriveExt, FeatureStore, Finding, Hooks, LogReader, Store, StoreInfo,
 };
 
 use crate::error::pg;
@@ -51,6 +51,7 @@ const OLDEST_SERVER: i32 = 140_000;
 pub struct PgStore {
     pool: Pool,
     catalog: RwLock<(catalog::Stamp, Arc<Catalog>)>,
+    log_reader: RwLock<Option<LogReader>>,
     /// Whether a big load left foreign keys to validate.
     unvalidated: AtomicBool,
     hooks: Hooks,
@@ -124,6 +125,7 @@ impl PgStore {
                 Arc::new(Catalog::assemble(-1, Manifest::default())),
             )),
             unvalidated: AtomicBool::new(false),
+            log_reader: RwLock::default(),
             hooks: Hooks::default(),
         })
     }

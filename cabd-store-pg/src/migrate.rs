@@ -66,7 +66,14 @@ async fn run(session: &mut Session) -> Result<()> {
             .hint("nothing was changed; see the cause")
             .because(e)
     })?;
-    crate::catalog::install_shared(session).await
+    crate::catalog::install_shared(session).await?;
+    if before.is_none() {
+        return Ok(());
+    }
+    // Triggers and queries of an older version know an older schema.
+    session.begin("").await?;
+    crate::catalog::regenerate(session, false).await?;
+    session.commit().await
 }
 
 /// Refuses a schema that is newer than this program.

@@ -268,7 +268,7 @@ fn push_array(column: &mut ColumnBuilder, element: u32, mut elements: Elements<'
     Ok(())
 }
 
-fn value(wire: Wire, b: &[u8]) -> Result<Value> {
+pub(crate) fn value(wire: Wire, b: &[u8]) -> Result<Value> {
     Ok(match read(wire, b)? {
         Got::Bool(v) => Value::Bool(v),
         Got::Int(v) => Value::Int(v),

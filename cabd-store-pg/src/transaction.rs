@@ -23,6 +23,7 @@ use crate::catalog::{load, version};
 use crate::error::pg;
 use crate::pool::Session;
 use crate::row::{Wire, values};
+use crate::sql::audit::LEAN;
 use crate::sql::query::Query;
 use crate::sql::rows;
 use crate::types::{Param, put_column, refs};
@@ -48,6 +49,8 @@ pub(crate) struct Transaction {
     /// Whether foreign keys came back unvalidated.
     pub(crate) unvalidated: bool,
     looked_at: HashSet<Relation>,
+    /// Whether new rows are logged without their values.
+    lean: bool,
 }
 
 /// Rows of one table as binary COPY data, without its end.
@@ -114,6 +117,7 @@ impl Transaction {
             catalog,
             unvalidated: false,
             looked_at: HashSet::new(),
+            lean: false,
         })
     }
 
@@ -148,12 +152,15 @@ impl Transaction {
         self.settle().await?.rollback().await
     }
 
-    /// Commits; the commit's number, if a logged row was written, and whether foreign keys wait to be validated.
+    /// Commits a change that wrote something; the commit's number, and whether foreign keys wait to be validated.
     pub(crate) async fn commit(mut self) -> Result<(Option<CommitNumber>, bool)> {
         self.end_bulk(None).await?;
         let session = self.session().await?;
-        // The number is given now, under the lock that is held until the commit is visible.
-        session.run("SET CONSTRAINTS ALL IMMEDIATE").await?;
+        // What the log leaves out is a change as well. The number is given now, under the lock that is held until the
+        // commit is visible.
+        session
+            .run("SELECT cabd.current_changeset(); SET CONSTRAINTS ALL IMMEDIATE")
+            .await?;
         let statement = session
             .prepare(include_str!("../sql/commit_number.sql"))
             .await?;
@@ -364,8 +371,14 @@ impl WriteTransaction for Transaction {
         {
             self.begin_bulk(table).await?;
         }
-        if let Some(bulk) = self.bulk.iter_mut().find(|b| b.is_of(&table.relation)) {
-            bulk.add(rows.len());
+        match self.bulk.iter_mut().find(|b| b.is_of(&table.relation)) {
+            Some(bulk) => bulk.add(rows.len()),
+            None if rows.len() >= BULK_ROWS && !self.lean => {
+                let on = format!("SET LOCAL {} = 'on'", LEAN);
+                self.session().await?.run(&on).await?;
+                self.lean = true;
+            }
+            None => {}
         }
         let slot = (table.relation.rank(), table.relation.clone());
         let gathered = self

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use cabd_core::Result;
-use cabd_core::catalog::{ID, Relation, Table};
+use cabd_core::catalog::Table;
 use rusqlite::params;
 
 use crate::catalog::{drop_triggers, layer_of, put_triggers, run};
 use crate::error::db;
 use crate::rtree;
 use crate::spatial::{self, identifier};
+use crate::sql::triggers::log_ids;
 use crate::sql::{ddl, table_name};
 use crate::transaction::State;
 
@@ -23,11 +24,11 @@ const SHORT_LOG: i64 = 200_000;
 const LOG_INDEXES: [(&str, &str); 2] = [
     (
         "cabd_audit_log_changeset",
-        "CREATE INDEX IF NOT EXISTS cabd_audit_log_changeset ON cabd_audit_log (changeset)",
+        "CREATE INDEX IF NOT EXISTS cabd_audit_log_changeset ON cabd_audit_record (changeset)",
     ),
     (
         "cabd_audit_log_feature",
-        "CREATE INDEX IF NOT EXISTS cabd_audit_log_feature ON cabd_audit_log (cabd_id) WHERE cabd_id IS NOT NULL",
+        "CREATE INDEX IF NOT EXISTS cabd_audit_log_feature ON cabd_audit_record (cabd_id) WHERE cabd_id IS NOT NULL",
     ),
 ];
 
@@ -82,7 +83,7 @@ impl State {
         let short: bool = self
             .conn
             .query_row(
-                "SELECT COALESCE(max(revision), 0) < ? FROM cabd_audit_log",
+                "SELECT COALESCE(max(revision), 0) < ? FROM cabd_audit_record",
                 [SHORT_LOG],
                 |r| r.get(0),
             )
@@ -103,17 +104,12 @@ impl State {
     fn end_bulk(&mut self, Bulk { table, before }: &Bulk) -> Result<()> {
         let new = before.map_or(String::new(), |last| format!(" WHERE ROWID > {last}"));
         let changeset = self.changeset()?;
-        let (feature, source, own) = logged(table);
-        let column =
-            |c: Option<usize>| c.map_or("NULL".to_owned(), |c| identifier(&table.columns[c].name));
+        let ids = log_ids(table, "").join(", ");
         self.conn
             .execute(
                 &format!(
-                    "INSERT INTO cabd_audit_log (changeset, username, schemaname, tablename, action, cabd_id, datasource_id, id_pk) \
-                     SELECT ?, ?, ?, ?, 'INSERT', {}, {}, {} FROM {}{new}",
-                    column(feature),
-                    column(source),
-                    column(own),
+                    "INSERT INTO cabd_audit_record (changeset, username, schemaname, tablename, action, cabd_id, \
+                     datasource_id, id_pk, row_key) SELECT ?, ?, ?, ?, 'INSERT', {ids} FROM {}{new}",
                     table_name(table)
                 ),
                 params![changeset, self.head.author, table.schema, table.name],
@@ -160,26 +156,4 @@ impl State {
         }
         Ok(())
     }
-}
-
-/// The columns of a row that its log entry names: feature, data source, own key.
-fn logged(t: &Table) -> (Option<usize>, Option<usize>, Option<usize>) {
-    let feature = match &t.relation {
-        Relation::Feature(_) => Some(0),
-        Relation::FeatureUpdate => t.position(ID),
-        _ => t.parent.as_ref().map(|(c, _)| *c),
-    };
-    let source = match t.relation {
-        Relation::FeatureSource(_) => Some(1),
-        Relation::DataSource => Some(0),
-        _ => None,
-    };
-    let own = match t.relation {
-        Relation::Part(..) | Relation::Contact | Relation::FeatureUpdate | Relation::Codes(_) => {
-            Some(0)
-        }
-        Relation::Link(..) => Some(1),
-        _ => None,
-    };
-    (feature, source, own)
 }

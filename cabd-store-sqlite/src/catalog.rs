@@ -305,14 +305,21 @@ pub(crate) fn create(conn: &Connection, catalog: &Catalog, t: &Table) -> Result<
     put_triggers(conn, t)
 }
 
+/// Makes the view of the log.
+pub(crate) fn make_log(conn: &Connection, catalog: &Catalog) -> Result<()> {
+    run(conn, "DROP VIEW IF EXISTS cabd_audit_log")?;
+    define(
+        conn,
+        "cabd_audit_log",
+        &triggers::audit_log(&catalog.tables()),
+    )
+}
+
 /// Makes the triggers of a table anew, the layers' own last: SQLite runs the newest first, and the spatial index must
 /// have taken a row before the effective geometry is filled in.
 pub(crate) fn put_triggers(conn: &Connection, t: &Table) -> Result<()> {
+    drop_own_triggers(conn, t)?;
     for (name, sql) in triggers::triggers(t) {
-        run(
-            conn,
-            &format!("DROP TRIGGER IF EXISTS {}", identifier(&name)),
-        )?;
         define(conn, &name, &sql)?;
     }
     if let Some(layer) = layer_of(t) {
@@ -321,14 +328,24 @@ pub(crate) fn put_triggers(conn: &Connection, t: &Table) -> Result<()> {
     Ok(())
 }
 
+/// Removes cabd's triggers from a table, those of older versions too.
+fn drop_own_triggers(conn: &Connection, t: &Table) -> Result<()> {
+    let names: Vec<String> = conn
+        .prepare(
+            "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE \
+             AND name LIKE 'cabd\\___\\_' || ?1 ESCAPE '\\'",
+        )
+        .and_then(|mut s| s.query_map([flat(t)], |r| r.get(0))?.collect())
+        .map_err(db("read the schema"))?;
+    for name in names {
+        run(conn, &format!("DROP TRIGGER {}", identifier(&name)))?;
+    }
+    Ok(())
+}
+
 /// Removes cabd's triggers from a table, and the layers' own.
 pub(crate) fn drop_triggers(conn: &Connection, t: &Table) -> Result<()> {
-    for (name, _) in triggers::triggers(t) {
-        run(
-            conn,
-            &format!("DROP TRIGGER IF EXISTS {}", identifier(&name)),
-        )?;
-    }
+    drop_own_triggers(conn, t)?;
     if let Some(layer) = layer_of(t) {
         spatial::drop_layer_triggers(conn, &layer.table, &layer.column)
             .map_err(db("drop a layer's triggers"))?;
@@ -355,6 +372,7 @@ pub(crate) fn repair(conn: &Connection, catalog: &Catalog) -> Result<()> {
         }
         put_triggers(conn, &t)?;
     }
+    make_log(conn, catalog)?;
     for ft in catalog.types().filter(|t| !t.is_registered()) {
         for lang in Lang::ALL {
             let name = views::view_name(ft, lang);

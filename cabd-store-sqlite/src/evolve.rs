@@ -12,8 +12,8 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::catalog::{
-    create, define, drop_triggers, drop_views, forget_type, layer_of, make_views, put_body,
-    put_codes, put_set, put_triggers, put_type, run,
+    create, define, drop_triggers, drop_views, forget_type, layer_of, make_log, make_views,
+    put_body, put_codes, put_set, put_triggers, put_type, run,
 };
 use crate::error::db;
 use crate::spatial::{self, identifier};
@@ -258,6 +258,7 @@ pub(crate) fn apply(
             }
         }
         run(conn, "DROP VIEW IF EXISTS cabd_updates_pending")?;
+        run(conn, "DROP VIEW IF EXISTS cabd_audit_log")?;
     }
     for set in new.sets().iter().filter(|s| !s.registered) {
         put_set(conn, set)?;
@@ -366,6 +367,7 @@ fn follow(conn: &Connection, old: &Catalog, evolution: &Evolution) -> Result<()>
     }
     run(conn, "DROP VIEW IF EXISTS cabd_updates_pending")?;
     define(conn, "cabd_updates_pending", &views::updates_pending(new))?;
+    make_log(conn, new)?;
     // A view may read any other type (hidden_by), so all of them follow.
     for ft in new.types().filter(|t| !t.is_registered()) {
         let overwrite =

@@ -3,6 +3,7 @@
 //! The file is genuine: the `spatialite` shell, ogr2ogr and QGIS open it, edit it and keep its spatial index right, and files
 //! they made can be edited here. Nothing in the file needs a function of ours; `cabd_*` functions serve our own queries only.
 
+mod audit;
 mod bulk;
 mod catalog;
 mod codec;

@@ -5,22 +5,20 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cabd_core::catalog::{Catalog, CatalogChange, CatalogCommit, Relation, Table};
-use cabd_core::feature::{Applied, ChangeHead};
+use cabd_core::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
+use cabd_core::feature::{Applied, ChangeHead, ChangeKind};
 use cabd_core::store::{
-    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, DeriveExt,
-    DeriveStream, FeatureStore, FeatureStream, Finding, ForeignChanges, Hooks, LogEntry,
-    OperationStream, RecordQuery, RecordStream, Store, StoreInfo, apply_operations,
-    derive_features,
+    Adopted, Capabilities, CatalogPlan, CatalogStore, DeriveExt, DeriveStream, FeatureStore,
+    FeatureStream, Finding, Hooks, LogReader, OperationStream, RecordQuery, RecordStream, Store,
+    StoreInfo, apply_operations, derive_features,
 };
-use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result, Uuid};
-use futures::StreamExt;
+use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
 use rusqlite::Connection;
 
 use crate::error::{db, lost};
 use crate::pool::{Pool, open_writer, write_ahead};
-use crate::transaction::{Transaction, last_change};
-use crate::{catalog, derive, doctor, evolve, features, migrate, registered, spatial, sql};
+use crate::transaction::Transaction;
+use crate::{audit, catalog, doctor, evolve, features, migrate, registered, spatial, sql};
 
 /// A cabd inventory in one SpatiaLite file.
 ///
@@ -37,8 +35,9 @@ use crate::{catalog, derive, doctor, evolve, features, migrate, registered, spat
 /// # Ok::<(), cabd_core::Error>(()) }).unwrap();
 /// ```
 pub struct SqliteStore {
-    pool: Arc<Pool>,
+    pub(crate) pool: Arc<Pool>,
     catalog: Arc<Mutex<(catalog::Stamp, Arc<Catalog>)>>,
+    pub(crate) log_reader: Arc<Mutex<Option<LogReader>>>,
     hooks: Hooks,
 }
 
@@ -79,11 +78,17 @@ impl SqliteStore {
             )
             .hint("`cabd init` adds an inventory to a SpatiaLite file")));
         }
-        if !read_only || migrate::version(&conn).map_err(at)? != Some(migrate::newest()) {
+        let before = migrate::version(&conn).map_err(at)?;
+        if !read_only || before != Some(migrate::newest()) {
             migrate::migrate(&mut conn).map_err(at)?;
+        }
+        if before != Some(migrate::newest()) {
+            // Triggers of an older version know an older schema.
+            repair(&mut conn).map_err(at)?;
         }
         if !read_only {
             write_ahead(&conn).map_err(at)?;
+            audit::gather_alone(&conn).map_err(at)?;
         }
         Ok(Self::new(path, conn, read_only))
     }
@@ -145,6 +150,7 @@ impl SqliteStore {
                 (-1, -1),
                 Arc::new(Catalog::assemble(-1, Manifest::default())),
             ))),
+            log_reader: Arc::default(),
             hooks: Hooks::default(),
         }
     }
@@ -167,7 +173,7 @@ impl SqliteStore {
         }
     }
 
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, Arc<Catalog>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -192,6 +198,7 @@ impl SqliteStore {
                 .reason
                 .clone()
                 .or_else(|| Some("catalogue".to_owned())),
+            kind: ChangeKind::Catalog,
             ..ChangeHead::default()
         };
         let mut t = Transaction::begin(writer.take()?, head).await?;
@@ -256,13 +263,6 @@ impl SqliteStore {
         }
         applied
     }
-}
-
-fn newest(conn: &Connection) -> Result<CommitNumber> {
-    conn.prepare_cached("SELECT COALESCE(max(id), 0) FROM cabd_changeset")
-        .and_then(|mut s| s.query_row([], |r| r.get(0)))
-        .map(CommitNumber)
-        .map_err(db("read the newest commit"))
 }
 
 fn repair(conn: &mut Connection) -> Result<()> {
@@ -347,92 +347,6 @@ impl FeatureStore for SqliteStore {
 }
 
 #[async_trait]
-impl AuditStore for SqliteStore {
-    async fn head(&self) -> Result<CommitNumber> {
-        self.read(|conn, _| newest(conn)).await
-    }
-
-    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
-        let reader = self.pool.reader()?;
-        let (out, receiver) = tokio::sync::mpsc::channel(256);
-        tokio::task::spawn_blocking(move || {
-            let work = || -> Result<()> {
-                let doing = db("read the log");
-                let mut s = reader
-                    .conn()?
-                    .prepare(
-                        "SELECT changeset, username, schemaname, tablename, action, cabd_id FROM cabd_audit_log \
-                         WHERE changeset > ? ORDER BY changeset, revision",
-                    )
-                    .map_err(&doing)?;
-                let mut rows = s.query([after.0]).map_err(&doing)?;
-                while let Some(r) = rows.next().map_err(&doing)? {
-                    let id: Option<String> = r.get(5).map_err(&doing)?;
-                    let entry = LogEntry {
-                        commit: CommitNumber(r.get(0).map_err(&doing)?),
-                        author: r.get(1).map_err(&doing)?,
-                        schema: r.get(2).map_err(&doing)?,
-                        table: r.get(3).map_err(&doing)?,
-                        action: r.get(4).map_err(&doing)?,
-                        cabd_id: id.and_then(|t| t.parse().ok()),
-                    };
-                    if out.blocking_send(Ok(entry)).is_err() {
-                        break;
-                    }
-                }
-                Ok(())
-            };
-            if let Err(e) = work() {
-                let _ = out.blocking_send(Err(e));
-            }
-        });
-        Ok(features::stream(receiver).boxed())
-    }
-
-    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
-        self.read(move |conn, _| last_change(conn, feature)).await
-    }
-
-    async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {
-        if self.pool.read_only {
-            return Ok(None);
-        }
-        let Some(until) = self.read(|conn, _| derive::waiting(conn)).await? else {
-            return Ok(None);
-        };
-        let (reader, tables) = (self.pool.reader()?, tables.to_vec());
-        let (out, receiver) = tokio::sync::mpsc::channel(256);
-        tokio::task::spawn_blocking(move || {
-            let done = reader.conn().and_then(|conn| {
-                derive::foreign(conn, &tables, until, |change| {
-                    out.blocking_send(Ok(change)).is_ok()
-                })
-            });
-            if let Err(e) = done {
-                let _ = out.blocking_send(Err(e));
-            }
-        });
-        Ok(Some(ForeignChanges {
-            until,
-            changes: features::stream(receiver).boxed(),
-        }))
-    }
-
-    async fn looked_at(&self, until: i64) -> Result<()> {
-        let mut writer = self.pool.writer().await?;
-        let conn = writer.take()?;
-        let (conn, done) = tokio::task::spawn_blocking(move || {
-            let done = derive::mark(&conn, until);
-            (conn, done)
-        })
-        .await
-        .map_err(lost)?;
-        writer.put_back(conn);
-        done
-    }
-}
-
-#[async_trait]
 impl Store for SqliteStore {
     fn name(&self) -> &'static str {
         "sqlite"
@@ -447,7 +361,8 @@ impl Store for SqliteStore {
     }
 
     async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
-        self.read(|conn, catalog| Ok((newest(conn)?, catalog)))
+        self.gathered().await?;
+        self.read(|conn, catalog| Ok((audit::head(conn)?, catalog)))
             .await
     }
 
@@ -474,11 +389,7 @@ impl Store for SqliteStore {
                 location,
                 schema_version: migrate::version(conn)?.unwrap_or(0),
                 catalog_version: catalog.version,
-                head: conn
-                    .query_row("SELECT COALESCE(max(id), 0) FROM cabd_changeset", [], |r| {
-                        r.get(0)
-                    })
-                    .map_err(&doing)?,
+                head: audit::head(conn)?.0,
                 engine: BTreeMap::from([
                     ("SQLite".to_owned(), rusqlite::version().to_owned()),
                     ("SpatiaLite layout".to_owned(), "4 and later".to_owned()),

@@ -10,6 +10,7 @@ use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Result, Uuid, Value}
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
 
+use crate::audit;
 use crate::bulk::{BULK_ROWS, Bulk};
 use crate::derive;
 use crate::error::{db, from_sqlite, lost};
@@ -64,7 +65,8 @@ impl Transaction {
         t.call(|s| {
             s.conn
                 .execute_batch("BEGIN IMMEDIATE; DELETE FROM cabd_audit_actor;")
-                .map_err(db("begin to write"))
+                .map_err(db("begin to write"))?;
+            audit::gather(&s.conn)
         })
         .await?;
         Ok(t)
@@ -341,7 +343,7 @@ fn refused(e: rusqlite::Error, table: &Table, row: &Row) -> Error {
 
 /// The newest commit that touched a feature or rows around it, 0 for none.
 pub(crate) fn last_change(conn: &Connection, feature: Uuid) -> Result<CommitNumber> {
-    let sql = "SELECT COALESCE(max(changeset), 0) FROM cabd_audit_log WHERE cabd_id = ?";
+    let sql = "SELECT COALESCE(max(changeset), 0) FROM cabd_audit_record WHERE cabd_id = ?";
     conn.prepare_cached(sql)
         .and_then(|mut s| s.query_row([feature.to_string()], |r| r.get(0)))
         .map(CommitNumber)

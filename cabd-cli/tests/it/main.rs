@@ -13,4 +13,5 @@ mod refusals;
 mod serves;
 mod stores;
 mod support;
+mod tiles;
 mod types;

@@ -168,7 +168,14 @@ fn serve_and_make(desk: &Desk, store: &str) {
     // Another process makes the types and fills them.
     desk.ok(["type", "apply", store, "habitats"]);
     desk.ok(["load", store, "--type", "reaches", "reaches.geojson"]);
-    desk.ok(["load", store, "--mapping", "beds.toml", "--strict", "beds.csv"]);
+    desk.ok([
+        "load",
+        store,
+        "--mapping",
+        "beds.toml",
+        "--strict",
+        "beds.csv",
+    ]);
 
     assert_eq!(json("features/types").as_array().unwrap().len(), known + 3);
     let described = json("features/types/weeds?lang=fr");

@@ -12,7 +12,7 @@ use crate::support::{Database, Desk, sample};
 /// A running service; killed when dropped.
 pub struct Serving {
     child: Child,
-    at: String,
+    pub at: String,
     err: BufReader<std::process::ChildStderr>,
 }
 
@@ -32,7 +32,7 @@ impl Serving {
         Self { child, at, err }
     }
 
-    fn send(&self, path: &str) -> TcpStream {
+    pub fn send(&self, path: &str) -> TcpStream {
         let mut socket = TcpStream::connect(&self.at).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(60)))

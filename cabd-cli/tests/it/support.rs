@@ -194,7 +194,7 @@ fn program(name: &str, arguments: &[&str]) {
 }
 
 /// A client program of PostgreSQL, on the PATH or in `CABD_PG_BINDIR`.
-fn pg_program(name: &str) -> Command {
+pub fn pg_program(name: &str) -> Command {
     match std::env::var("CABD_PG_BINDIR") {
         Ok(folder) => Command::new(Path::new(&folder).join(name)),
         Err(_) => Command::new(name),

@@ -8,6 +8,7 @@ mod code_list;
 mod derived;
 mod feature_type;
 mod manifest;
+mod past;
 mod physical;
 mod registered;
 
@@ -29,8 +30,9 @@ pub use feature_type::{
     Sources, TypeHead,
 };
 pub use manifest::Manifest;
+pub use past::Past;
 pub use physical::{
-    Column, Effective, Relation, Table, UPDATE_STATUS, contact_table, data_source_table,
+    Column, Effective, LogIds, Relation, Table, UPDATE_STATUS, contact_table, data_source_table,
     feature_update_table, flat_name, geometry_kind, table_of_list, tables_of,
 };
 
@@ -166,6 +168,13 @@ impl Catalog {
         let mut all: Vec<_> = self.tables.values().cloned().collect();
         all.sort_by(|a, b| (a.relation.rank(), &a.relation).cmp(&(b.relation.rank(), &b.relation)));
         all
+    }
+
+    /// The table of that schema and name.
+    pub fn table_named(&self, schema: &str, name: &str) -> Option<&Arc<Table>> {
+        self.tables
+            .values()
+            .find(|t| t.name == name && t.schema == schema)
     }
 
     /// The same, with what the store found to be drifted besides texts and flags: views that were replaced.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::attribute::{ID, Origin};
 use super::code_list::CodeList;
+use super::derived::Derived;
 use super::feature_type::{FeatureType, Link, Part};
 use crate::geometry::GeometryKind;
 use crate::value::{DataType, ElementType, Value};
@@ -97,6 +98,8 @@ pub struct Column {
     pub attribute: Option<String>,
     /// Whether it belongs to a retired attribute: kept, but neither shown nor written.
     pub retired: bool,
+    /// Whether it follows from other changes: a change of it alone is not logged.
+    pub follows: bool,
 }
 
 impl Column {
@@ -111,6 +114,7 @@ impl Column {
             references: None,
             attribute: None,
             retired: false,
+            follows: false,
         }
     }
 
@@ -132,6 +136,19 @@ pub struct Effective {
     pub column: usize,
     /// The columns it is the first non-null of.
     pub from: Vec<usize>,
+}
+
+/// What an entry of the log says about its row: places among the table's columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogIds {
+    /// The feature.
+    pub cabd_id: Option<usize>,
+    /// The data source.
+    pub datasource_id: Option<usize>,
+    /// The row's own identifier, where the value is a UUID.
+    pub id_pk: Option<usize>,
+    /// What of the key the others do not hold.
+    pub row_key: Vec<usize>,
 }
 
 /// A table: name, columns, key, indexes.
@@ -179,6 +196,38 @@ impl Table {
         (0..self.columns.len())
             .filter(|i| !self.columns[*i].retired)
             .collect()
+    }
+
+    /// The columns whose values a row's entry in the log carries beside the old and new values.
+    pub fn log_ids(&self) -> LogIds {
+        let mut ids = LogIds {
+            cabd_id: self.parent.as_ref().map(|(column, _)| *column),
+            ..LogIds::default()
+        };
+        match self.relation {
+            Relation::Feature(_) => ids.cabd_id = Some(0),
+            Relation::DataSource => ids.datasource_id = Some(0),
+            Relation::Contact | Relation::Part(..) => ids.id_pk = Some(0),
+            Relation::FeatureUpdate => {
+                ids.cabd_id = self.position(ID);
+                ids.id_pk = Some(0);
+            }
+            Relation::FeatureSource(_) => {
+                ids.datasource_id = Some(1);
+                ids.row_key = vec![2];
+            }
+            // A code may be a UUID, as those of species are.
+            Relation::Link(..) => {
+                ids.id_pk = Some(1);
+                ids.row_key = vec![1];
+            }
+            Relation::Codes(_) => {
+                ids.id_pk = Some(0);
+                ids.row_key = vec![0];
+            }
+            Relation::AttributeSource(_) => {}
+        }
+        ids
     }
 
     fn new(relation: Relation, schema: &str, name: &str, columns: Vec<Column>, key: usize) -> Self {
@@ -234,6 +283,7 @@ fn stored_columns(ft: &FeatureType, part: Option<&str>) -> Vec<Column> {
         let mut c = Column::new(column, a.data_type.clone());
         c.nullable = !a.required || retired;
         c.retired = retired;
+        c.follows = a.derived == Some(Derived::LastModified);
         c.attribute = Some(a.id.clone());
         if let Some(list) = &a.codes
             && !matches!(a.data_type, DataType::Array(_))

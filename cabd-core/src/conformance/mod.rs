@@ -34,6 +34,7 @@ pub mod by_hand;
 mod cases;
 pub mod elsewhere;
 pub mod faults;
+pub mod mvt;
 pub mod random;
 pub mod shipped;
 pub mod world;
@@ -42,8 +43,8 @@ use futures::future::BoxFuture;
 
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, editing, evolution,
-    evolution_of_types, filters, followed, labels, names, paging, parts, queries, space, supers,
-    survival, updates, values, writing,
+    evolution_of_types, filters, followed, labels, logged, names, paging, parts, queries, space,
+    supers, survival, tiles, updates, values, writing,
 };
 
 use crate::store::Store;

@@ -62,6 +62,8 @@ pub enum ChangeKind {
     Revert,
     /// Derived values were computed, beside the changes that compute them on their way.
     Derive,
+    /// The catalogue was changed.
+    Catalog,
 }
 
 impl ChangeKind {
@@ -74,6 +76,7 @@ impl ChangeKind {
             ChangeKind::Sync => "sync",
             ChangeKind::Revert => "revert",
             ChangeKind::Derive => "derive",
+            ChangeKind::Catalog => "catalog",
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::catalog::{
 };
 use crate::error::{Error, Result};
 use crate::id::CommitNumber;
-use crate::store::{Key, Row, key_of};
+use crate::store::{Changeset, Key, Row, key_of};
+use crate::time::{Timestamp, to_micros};
 use crate::value::Value;
 
 /// What was set aside.
@@ -106,7 +107,7 @@ impl State {
     }
 
     /// Makes the change.
-    pub(super) fn evolve(&mut self, evolution: Evolution) -> Result<()> {
+    pub(super) fn evolve(&mut self, evolution: Evolution, change: &CatalogChange) -> Result<()> {
         let old = self.catalog.clone();
         let new = Arc::new(evolution.catalog);
         let mut works: HashMap<Relation, Work> = HashMap::new();
@@ -151,6 +152,14 @@ impl State {
         }
         self.catalog = new;
         self.head = CommitNumber(self.head.0 + 1);
+        Arc::make_mut(&mut self.commits).push(Changeset {
+            commit: self.head,
+            datetime: to_micros(Timestamp::now()),
+            author: change.author.clone(),
+            reason: change.reason.clone(),
+            kind: "catalog".to_owned(),
+            ..Changeset::default()
+        });
         let history = Arc::make_mut(&mut self.history);
         for changed in evolution.history {
             if let Some(c) = history.iter_mut().find(|c| c.commit == changed.commit) {

@@ -16,9 +16,10 @@ use crate::feature::{Applied, ChangeHead, Counts};
 use crate::id::{CommitNumber, Uuid};
 use crate::query::{FeatureQuery, plan, plan_count};
 use crate::store::{
-    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, DeriveStream,
-    FeatureStore, FeatureStream, Finding, Hooks, Key, LogEntry, OperationStream, RecordQuery,
-    RecordStream, Row, Store, StoreInfo, apply_operations, derive_features,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, ChangeQuery,
+    Changeset, DeriveStream, FeatureStore, FeatureStream, Finding, Hooks, Key, LogEntry,
+    OperationStream, RecordQuery, RecordStream, Row, Store, StoreInfo, apply_operations,
+    derive_features,
 };
 use transaction::Transaction;
 
@@ -32,6 +33,7 @@ struct State {
     history: Arc<Vec<CatalogCommit>>,
     attic: Arc<evolve::Attic>,
     log: Arc<Vec<LogEntry>>,
+    commits: Arc<Vec<Changeset>>,
     head: CommitNumber,
 }
 
@@ -74,7 +76,7 @@ impl MemoryStore {
 
     fn begin(&self, head: &ChangeHead) -> (Arc<Catalog>, Transaction) {
         let old = self.state();
-        let transaction = Transaction::new((*old).clone(), head.author.clone());
+        let transaction = Transaction::new((*old).clone(), head);
         (old.catalog.clone(), transaction)
     }
 
@@ -113,7 +115,7 @@ impl CatalogStore for MemoryStore {
         let plan = evolution.plan.clone();
         if !evolution.is_empty() {
             let mut state = (*old).clone();
-            state.evolve(evolution)?;
+            state.evolve(evolution, change)?;
             self.replace(state);
         }
         Ok(plan)
@@ -175,16 +177,50 @@ impl AuditStore for MemoryStore {
         Ok(self.state().head)
     }
 
-    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
+    async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>> {
         let state = self.state();
-        let entries: Vec<_> = state
-            .log
+        let mut tables = vec![];
+        for relation in &query.relations {
+            tables.push(state.catalog.table(relation)?.clone());
+        }
+        let wanted = |e: &&LogEntry| {
+            e.commit > query.after
+                && query.until.is_none_or(|c| e.commit <= c)
+                && (tables.is_empty()
+                    || tables
+                        .iter()
+                        .any(|t| t.schema == e.schema && t.name == e.table))
+                && query
+                    .features
+                    .as_ref()
+                    .is_none_or(|ids| e.cabd_id.is_some_and(|id| ids.contains(&id)))
+        };
+        let values = query.values;
+        let entries: Vec<_> = state.log.iter().filter(wanted).cloned().collect();
+        let shown = entries.into_iter().map(move |mut e| {
+            if !values && e.action == "INSERT" {
+                e.new.clear();
+            }
+            Ok(e)
+        });
+        Ok(futures::stream::iter(shown).boxed())
+    }
+
+    async fn changesets(
+        &self,
+        after: CommitNumber,
+        until: Option<CommitNumber>,
+    ) -> Result<BoxStream<Changeset>> {
+        let state = self.state();
+        let wanted = |c: &&Changeset| c.commit > after && until.is_none_or(|u| c.commit <= u);
+        let found: Vec<_> = state
+            .commits
             .iter()
-            .filter(|e| e.commit > after)
+            .filter(wanted)
             .cloned()
             .map(Ok)
             .collect();
-        Ok(futures::stream::iter(entries).boxed())
+        Ok(futures::stream::iter(found).boxed())
     }
 
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {

@@ -6,29 +6,41 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::State;
-use crate::catalog::{Code, CodeKey, ID, Relation, Table};
+use crate::catalog::{Code, CodeKey, Relation, Table};
 use crate::error::{Error, Result};
+use crate::feature::ChangeHead;
 use crate::geometry::Areas;
 use crate::id::{CommitNumber, Uuid};
-use crate::store::{Key, LogEntry, Position, Row, RowChange, WriteTransaction, key_of, key_part};
+use crate::store::{
+    Changeset, Key, LogEntry, LogValues, Position, Row, RowChange, WriteTransaction, key_of,
+    key_part,
+};
+use crate::time::{Timestamp, to_micros};
 use crate::value::Value;
 
 pub(super) struct Transaction {
     state: State,
-    author: Option<String>,
-    commit: CommitNumber,
+    changeset: Changeset,
     codes_changed: bool,
     /// Polygons of reference tables that were asked for points.
     areas: Areas<(Relation, Key)>,
 }
 
 impl Transaction {
-    pub(super) fn new(state: State, author: Option<String>) -> Self {
-        let commit = CommitNumber(state.head.0 + 1);
+    pub(super) fn new(state: State, head: &ChangeHead) -> Self {
+        let changeset = Changeset {
+            commit: CommitNumber(state.head.0 + 1),
+            datetime: to_micros(Timestamp::now()),
+            author: head.author.clone(),
+            reason: head.reason.clone(),
+            kind: head.kind.word().to_owned(),
+            client: head.client.clone(),
+            reviewer: head.reviewer.clone(),
+            data_source: head.data_source,
+        };
         Self {
             state,
-            author,
-            commit,
+            changeset,
             codes_changed: false,
             areas: Areas::default(),
         }
@@ -38,36 +50,38 @@ impl Transaction {
         Arc::make_mut(self.state.tables.entry(table.relation.clone()).or_default())
     }
 
-    fn log(&mut self, table: &Table, action: &str, row: &Row) {
-        let cabd_id = match &table.relation {
-            Relation::Feature(_) => row.first().and_then(Value::as_uuid),
-            Relation::FeatureUpdate => table
-                .position(ID)
-                .and_then(|c| row.get(c))
-                .and_then(Value::as_uuid),
-            _ => table
-                .parent
-                .as_ref()
-                .and_then(|(c, _)| row.get(*c))
-                .and_then(Value::as_uuid),
-        };
+    fn log(&mut self, table: &Table, action: &str, row: &Row, old: LogValues, new: LogValues) {
         if matches!(table.relation, Relation::Codes(_)) {
             self.codes_changed = true;
             self.areas.clear();
         }
-        Arc::make_mut(&mut self.state.log).push(LogEntry {
-            commit: self.commit,
-            author: self.author.clone(),
+        let ids = table.log_ids();
+        let uuid = |column: Option<usize>| match &row[column?] {
+            Value::Text(t) => t.parse().ok(),
+            v => v.as_uuid(),
+        };
+        let log = Arc::make_mut(&mut self.state.log);
+        log.push(LogEntry {
+            revision: log.len() as i64 + 1,
+            commit: self.changeset.commit,
+            datetime: self.changeset.datetime,
+            author: self.changeset.author.clone(),
             schema: table.schema.clone(),
             table: table.name.clone(),
             action: action.to_owned(),
-            cabd_id,
+            cabd_id: uuid(ids.cabd_id),
+            datasource_id: uuid(ids.datasource_id),
+            id_pk: uuid(ids.id_pk),
+            row_key: ids.row_key.iter().map(|c| row[*c].to_string()).collect(),
+            old,
+            new,
         });
     }
 
     /// The state after the change; code lists in the catalogue follow their rows.
     pub(super) fn finish(mut self) -> Result<State> {
-        self.state.head = self.commit;
+        self.state.head = self.changeset.commit;
+        Arc::make_mut(&mut self.state.commits).push(self.changeset);
         if self.codes_changed {
             let mut manifest = self.state.catalog.to_manifest();
             for list in &mut manifest.lists {
@@ -97,6 +111,14 @@ impl Transaction {
         }
         Ok(self.state)
     }
+}
+
+/// The values of a row that are not null.
+fn present(table: &Table, row: &Row) -> LogValues {
+    let all = table.columns.iter().zip(row);
+    all.filter(|(_, v)| !v.is_null())
+        .map(|(c, v)| (c.name.clone(), v.clone()))
+        .collect()
 }
 
 fn code_of(row: &Row, extra: &[String]) -> Option<Code> {
@@ -137,7 +159,13 @@ impl WriteTransaction for Transaction {
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {
         for row in rows {
             let key = key_of(&row[..table.key]);
-            self.log(table, "INSERT", &row);
+            self.log(
+                table,
+                "INSERT",
+                &row,
+                LogValues::new(),
+                present(table, &row),
+            );
             if self.rows(table).insert(key, row.clone()).is_some() {
                 return Err(
                     Error::conflict(format!("{} has this row already", table.qualified()))
@@ -154,11 +182,18 @@ impl WriteTransaction for Transaction {
             let Some(row) = self.rows(table).get_mut(&key_of(&change.key)) else {
                 continue;
             };
+            let (mut old, mut new) = (LogValues::new(), LogValues::new());
+            let mut counts = false;
             for (column, value) in change.set {
-                row[column] = value;
+                let c = &table.columns[column];
+                counts |= !c.follows;
+                new.insert(c.name.clone(), value.clone());
+                old.insert(c.name.clone(), std::mem::replace(&mut row[column], value));
             }
-            let row = row.clone();
-            self.log(table, "UPDATE", &row);
+            if counts {
+                let row = row.clone();
+                self.log(table, "UPDATE", &row, old, new);
+            }
         }
         Ok(())
     }
@@ -181,7 +216,13 @@ impl WriteTransaction for Transaction {
         }
         for key in keys {
             if let Some(row) = self.rows(table).remove(&key_of(key)) {
-                self.log(table, "DELETE", &row);
+                self.log(
+                    table,
+                    "DELETE",
+                    &row,
+                    present(table, &row),
+                    LogValues::new(),
+                );
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod derive;
 mod ext;
+mod log;
 mod records;
 pub mod tiles;
 mod write;
@@ -20,6 +21,7 @@ pub use derive::{
     Written,
 };
 pub use ext::{FeatureStoreExt, StoreExt, operations};
+pub use log::{ChangeQuery, Changeset, LogEntry, LogReader, LogValues};
 pub use records::{Record, RecordQuery};
 pub(crate) use write::{Key, key_of, key_part};
 pub use write::{Row, RowChange, WriteTransaction, apply_operations, derive_features};
@@ -182,8 +184,23 @@ pub trait AuditStore: Send + Sync {
     /// The newest commit number, 0 in a store nobody has written to.
     async fn head(&self) -> Result<CommitNumber>;
 
+    /// Entries of the log: commits in their order, the rows of one in the order they were written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a relation that the catalogue does not have.
+    async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>>;
+
+    /// The changesets after a commit, up to another where one is named, oldest first.
+    async fn changesets(
+        &self,
+        after: CommitNumber,
+        until: Option<CommitNumber>,
+    ) -> Result<BoxStream<Changeset>>;
+
     /// The changes after a commit, oldest first, one entry a row.
-    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>>;
+    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
+        self.changes(&ChangeQuery::since(after)).await
+    }
 
     /// The newest commit that touched a feature or rows around it, 0 for none. Costs a look-up.
     async fn last_change(&self, feature: uuid::Uuid) -> Result<CommitNumber>;
@@ -200,23 +217,6 @@ pub trait AuditStore: Send + Sync {
         let _ = until;
         Ok(())
     }
-}
-
-/// One row of the audit log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LogEntry {
-    /// The commit.
-    pub commit: CommitNumber,
-    /// Who, if known; nobody for a change made by a foreign program.
-    pub author: Option<String>,
-    /// Schema of the table.
-    pub schema: String,
-    /// The table.
-    pub table: String,
-    /// `INSERT`, `UPDATE` or `DELETE`.
-    pub action: String,
-    /// The feature, where the row belongs to one.
-    pub cabd_id: Option<uuid::Uuid>,
 }
 
 /// The sum of what a store is.

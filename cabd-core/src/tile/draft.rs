@@ -90,7 +90,7 @@ impl Draft {
             let shape = match batch.value(row, GEOMETRY) {
                 Value::Geometry(g) if g.as_point().is_none() => {
                     let geo = g.to_geo().map_err(|e| e.at(format!("feature {id}")))?;
-                    Shape::of(&geo, tile, spot.place())
+                    Shape::of(&geo, tile, &spot)
                 }
                 _ => {
                     let (x, y) = tile.units(spot.place());
@@ -109,6 +109,11 @@ impl Draft {
             });
         }
         Ok(())
+    }
+
+    fn has_shapes(&self) -> bool {
+        let more = |r: &Row| !matches!(r.shape, Shape::Points(_));
+        self.rows.iter().any(more)
     }
 
     /// The rows in the order of their numbers.
@@ -160,7 +165,7 @@ impl Less {
             self.steps += 1;
         } else if let Some(column) = self.costliest(drafts) {
             self.columns.insert(column);
-        } else if self.units < COARSEST_UNITS {
+        } else if self.units < COARSEST_UNITS && drafts.iter().any(Draft::has_shapes) {
             self.units = (self.units * 2.0).max(2.0);
         } else if self.halved < 32 {
             self.halved += 1;
@@ -296,4 +301,69 @@ pub fn draw_clusters(tile: Tile, clusters: &[Cluster]) -> Vec<u8> {
         layer.finish(CLUSTER_LAYER, &mut out);
     }
     out
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use super::*;
+    use crate::conformance::mvt;
+    use crate::geometry::Geometry;
+    use crate::tile::{Member, Places, View};
+
+    fn draft(texts: &[&str]) -> Draft {
+        let at = Geometry::point(-75.0, 45.0);
+        let ids = (1..=texts.len() as u128).map(Uuid::from_u128);
+        let spots = ids.filter_map(|id| Spot::of(id, &at).unwrap());
+        let places = Places::new(spots);
+        let view = View {
+            members: vec![Member {
+                places: &places,
+                hidden: vec![],
+            }],
+        };
+        let thinned = Thinned::new(&view, Tile::new(0, 0, 0).unwrap());
+        let mut out = Draft::new("sites", thinned);
+        out.columns = vec!["name".to_owned()];
+        for (n, text) in texts.iter().enumerate() {
+            out.rows.push(Row {
+                number: 7,
+                id: Uuid::from_u128(n as u128 + 1),
+                shape: Shape::point(1, 2),
+                values: vec![Some(TileValue::Text((*text).into()))],
+            });
+        }
+        out
+    }
+
+    #[test]
+    fn of_two_features_of_one_number_the_greater_identifier_has_none() {
+        let layer = mvt::one_layer(&draw(&[draft(&["a", "b"])]));
+        let shown: Vec<_> = layer
+            .features
+            .iter()
+            .map(|f| (f.number, f.text("name")))
+            .collect();
+        assert_eq!(shown, [(Some(7), "a"), (None, "b")]);
+    }
+
+    #[test]
+    fn layers_of_one_name_are_one() {
+        let layer = mvt::one_layer(&draw(&[draft(&["a"]), draft(&["b"])]));
+        assert_eq!(layer.features.len(), 2);
+    }
+
+    #[test]
+    fn the_longest_texts_go_first_and_then_the_attribute() {
+        let (long, short) = ("x".repeat(LONG_TEXT + 1), "y".repeat(LONG_TEXT));
+        let all = [draft(&[&long, &short])];
+        let names = |most| {
+            let layer = mvt::one_layer(&draw_within(&all, most));
+            let of = |f: &mvt::TileFeature| f.text("name").len();
+            layer.features.iter().map(of).collect::<Vec<_>>()
+        };
+        assert_eq!(names(5000), [LONG_TEXT + 1, LONG_TEXT]);
+        assert_eq!(names(1500), [0, LONG_TEXT]);
+        assert_eq!(names(400), [0, 0]);
+        assert!(draw_within(&all, 10).is_empty());
+    }
 }

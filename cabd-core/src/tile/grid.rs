@@ -113,6 +113,11 @@ impl Tile {
         (from(place.x, self.x), from(place.y, self.y))
     }
 
+    /// Whether a box is smaller than two units of the tile.
+    pub(super) fn is_tiny(self, reach: &Reach) -> bool {
+        u64::from(reach.size()) * (EXTENT as u64) < 2 * self.width()
+    }
+
     /// The units of a position given in degrees, with their fraction.
     pub(super) fn units_of_degrees(self, longitude: f64, latitude: f64) -> (f64, f64) {
         let (x, y) = project(longitude, latitude);

@@ -21,7 +21,7 @@ mod thin;
 
 pub use draft::{Draft, draw, draw_clusters};
 pub use grid::{BUFFER, EXTENT, MAX_ZOOM, Place, Reach, Tile};
-pub use places::{Places, Spot};
+pub use places::{Gathered, Places, Spot};
 pub use thin::{Cluster, Kept, Member, Thinned, View, clusters};
 
 use uuid::Uuid;

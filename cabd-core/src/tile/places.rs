@@ -78,6 +78,68 @@ impl Spot {
     }
 }
 
+/// Places while they are read, in any order.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    points: Vec<(u64, [u8; 16])>,
+    /// Beside them, as soon as one is more than a point.
+    reaches: Vec<Reach>,
+}
+
+impl Gathered {
+    fn push(&mut self, spot: Spot) {
+        if spot.reach.is_some() && self.reaches.is_empty() {
+            let reach = |p: &(u64, [u8; 16])| Reach::of(Place::of_code(p.0));
+            self.reaches = self.points.iter().map(reach).collect();
+        }
+        if spot.reach.is_some() || !self.reaches.is_empty() {
+            self.reaches.push(spot.reach());
+        }
+        self.points.push((spot.code, *spot.id.as_bytes()));
+    }
+
+    /// Adds the places of a batch with identifier and geometry.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for a stored geometry that cannot be read.
+    pub fn read(&mut self, batch: &FeatureBatch) -> Result<()> {
+        for row in 0..batch.rows() {
+            let Value::Uuid(id) = batch.value(row, ID) else {
+                return Err(Error::internal("a feature without identifier"));
+            };
+            if let Value::Geometry(g) = batch.value(row, GEOMETRY) {
+                let spot = Spot::of(id, &g).map_err(|e| e.at(format!("feature {id}")))?;
+                spot.into_iter().for_each(|s| self.push(s));
+            }
+        }
+        Ok(())
+    }
+
+    /// The places, in the grid's order.
+    pub fn sort(mut self) -> Places {
+        if self.reaches.is_empty() {
+            self.points.sort_unstable();
+        } else {
+            let mut all: Vec<_> = self.points.into_iter().zip(self.reaches).collect();
+            all.sort_unstable_by_key(|(p, _)| *p);
+            (self.points, self.reaches) = all.into_iter().unzip();
+        }
+        self.points.shrink_to_fit();
+        let sorted = self.points;
+        let together = |run: &[Reach]| run.iter().copied().reduce(Reach::with);
+        let runs = self.reaches.chunks(RUN).filter_map(together).collect();
+        let mut by_id: Vec<u32> = (0..sorted.len() as u32).collect();
+        by_id.sort_unstable_by_key(|i| sorted[*i as usize].1);
+        Places {
+            sorted,
+            reaches: self.reaches,
+            runs,
+            by_id,
+            ..Places::default()
+        }
+    }
+}
+
 /// Where the features of one base type are. About 28 bytes a point, 44 bytes a line or area.
 ///
 /// ```
@@ -85,7 +147,7 @@ impl Spot {
 /// use cabd_core::{Geometry, Uuid};
 /// let id = Uuid::from_u128(1);
 /// let spot = Spot::of(id, &Geometry::point(-75.5, 45.4))?;
-/// let mut places = Places::new(spot.into_iter().collect());
+/// let mut places = Places::new(spot);
 /// assert_eq!(places.get(id), spot);
 /// places.put(id, None);
 /// assert_eq!((places.get(id), places.len()), (None, 0));
@@ -110,46 +172,10 @@ pub struct Places {
 
 impl Places {
     /// The places of these features, each once.
-    pub fn new(spots: Vec<Spot>) -> Self {
-        let mut out = Self::default();
-        out.sort(spots);
-        out
-    }
-
-    /// Adds the places of a batch with identifier and geometry to `spots`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for a stored geometry that cannot be read.
-    pub fn read(batch: &FeatureBatch, spots: &mut Vec<Spot>) -> Result<()> {
-        for row in 0..batch.rows() {
-            let Value::Uuid(id) = batch.value(row, ID) else {
-                return Err(Error::internal("a feature without identifier"));
-            };
-            if let Value::Geometry(g) = batch.value(row, GEOMETRY) {
-                spots.extend(Spot::of(id, &g).map_err(|e| e.at(format!("feature {id}")))?);
-            }
-        }
-        Ok(())
-    }
-
-    fn sort(&mut self, mut spots: Vec<Spot>) {
-        spots.sort_unstable_by_key(|s| (s.code, s.id));
-        let shapes = spots.iter().any(|s| s.reach.is_some());
-        self.sorted = spots.iter().map(|s| (s.code, *s.id.as_bytes())).collect();
-        self.reaches = if shapes {
-            spots.iter().map(Spot::reach).collect()
-        } else {
-            vec![]
-        };
-        drop(spots);
-        let together = |run: &[Reach]| run.iter().copied().reduce(Reach::with);
-        self.runs = self.reaches.chunks(RUN).filter_map(together).collect();
-        self.by_id = (0..self.sorted.len() as u32).collect();
-        let sorted = &self.sorted;
-        self.by_id.sort_unstable_by_key(|i| sorted[*i as usize].1);
-        self.gone.clear();
-        self.later.clear();
-        self.later_by_id.clear();
+    pub fn new(spots: impl IntoIterator<Item = Spot>) -> Self {
+        let mut gathered = Gathered::default();
+        spots.into_iter().for_each(|s| gathered.push(s));
+        gathered.sort()
     }
 
     /// How many features have a place.
@@ -226,8 +252,7 @@ impl Places {
             self.later_by_id.insert(id, s.code);
         }
         if self.gone.len() + self.later.len() > LATER {
-            let all = self.spots().collect();
-            self.sort(all);
+            *self = Self::new(self.spots());
         }
         old
     }

@@ -2,7 +2,8 @@
 
 use geo_types::{Coord, Geometry as Geo, LineString, Polygon};
 
-use super::grid::{BUFFER, EXTENT, Place, Tile};
+use super::grid::{BUFFER, EXTENT, Tile};
+use super::places::Spot;
 
 type Point = (f64, f64);
 type Ring = Vec<(i32, i32)>;
@@ -22,9 +23,9 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    /// What a tile shows of a geometry; none where that is nothing. What becomes too small for a line or an area is drawn one unit
-    /// long or wide at the position that stands for it.
-    pub(super) fn of(geometry: &Geo<f64>, tile: Tile, place: Place) -> Option<Self> {
+    /// What a tile shows of a geometry; none where that is nothing. What is too small for a line or an area is drawn one unit long
+    /// or wide at the position that stands for it.
+    pub(super) fn of(geometry: &Geo<f64>, tile: Tile, spot: &Spot) -> Option<Self> {
         let mut points = vec![];
         let mut lines = vec![];
         let mut areas = vec![];
@@ -43,9 +44,9 @@ impl Shape {
                 Geo::GeometryCollection(c) => all.extend(c.0.iter().rev()),
             }
         }
-        let unit = tile.units(place);
+        let unit = tile.units(spot.place());
         let (x, y) = (unit.0 as i32, unit.1 as i32);
-        let here = Tile::shows(unit);
+        let here = Tile::shows(unit) && tile.is_tiny(&spot.reach());
         // A feature of a tile has one class: the one of most dimensions.
         if !areas.is_empty() {
             let shown: Vec<Vec<Ring>> = areas.iter().filter_map(|a| area(a, tile)).collect();
@@ -239,7 +240,10 @@ fn area(polygon: &Polygon<f64>, tile: Tile) -> Option<Vec<Ring>> {
     };
     let outer = ring(polygon.exterior(), true)?;
     let holes = polygon.interiors().iter().filter_map(|r| ring(r, false));
-    Some([outer].into_iter().chain(holes).collect())
+    let holes: Vec<Ring> = holes.collect();
+    // Within a hole there is nothing, though both rings go around the tile.
+    let left = twice_area(&outer) + holes.iter().map(|h| twice_area(h)).sum::<i64>();
+    (left > 0).then(|| [outer].into_iter().chain(holes).collect())
 }
 
 /// The part of a ring within the tile and its surroundings (Sutherland and Hodgman): one edge after the other.
@@ -289,12 +293,7 @@ fn open_ring(points: &[Point]) -> Option<Ring> {
 
 /// The ring in the direction that tells outer rings from holes; none without area.
 fn oriented(mut ring: Ring, outer: bool) -> Option<Ring> {
-    let next = ring.iter().cycle().skip(1);
-    let twice: i64 = ring
-        .iter()
-        .zip(next)
-        .map(|(a, b)| i64::from(a.0) * i64::from(b.1) - i64::from(b.0) * i64::from(a.1))
-        .sum();
+    let twice = twice_area(&ring);
     if twice == 0 {
         return None;
     }
@@ -302,6 +301,15 @@ fn oriented(mut ring: Ring, outer: bool) -> Option<Ring> {
         ring.reverse();
     }
     Some(ring)
+}
+
+/// Twice the area, positive for an outer ring.
+fn twice_area(ring: &[(i32, i32)]) -> i64 {
+    let next = ring.iter().cycle().skip(1);
+    let pairs = ring.iter().zip(next);
+    pairs
+        .map(|(a, b)| i64::from(a.0) * i64::from(b.1) - i64::from(b.0) * i64::from(a.1))
+        .sum()
 }
 
 /// Leaves out positions that are nearer than `tolerance` to the line without them (Douglas and Peucker, without recursion, so

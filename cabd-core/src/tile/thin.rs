@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use super::grid::{Cell, MAX_ZOOM, Place, Reach, Tile};
+use super::grid::{Cell, Place, Reach, Tile};
 use super::places::{Places, Spot};
 
 /// Levels from a tile to its blocks: 4 by 4.
@@ -74,9 +74,9 @@ impl View<'_> {
         all.reduce(Reach::with)
     }
 
-    /// The zooms at which a block around the position shows some of its features only.
-    pub fn thinned_zooms(&self, place: Place) -> impl Iterator<Item = u8> {
-        (0..=MAX_ZOOM).filter(move |z| self.count(Cell::holding(z + BLOCK, place.code())) > ALL)
+    /// Whether the block around a position shows some of its features only, or did so before `changed` of them went.
+    pub fn may_thin(&self, z: u8, place: Place, changed: usize) -> bool {
+        self.count(Cell::holding(z + BLOCK, place.code())) + changed > ALL
     }
 }
 

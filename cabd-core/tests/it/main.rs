@@ -17,3 +17,4 @@ mod memory;
 mod random;
 mod shipped;
 mod synth;
+mod tile;

@@ -114,11 +114,23 @@ pub(super) async fn find_type(
     Err(missing(&id.to_string()))
 }
 
-async fn one(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType, id: Uuid) -> Answer {
+pub(super) async fn one(
+    app: &App,
+    asked: &Asked,
+    catalog: &Catalog,
+    ft: &FeatureType,
+    id: Uuid,
+) -> Answer {
     let form = asked.form(&FORMS)?;
     let head = app.store.head().await?;
     let committed = is_committed(catalog, ft)?;
-    let tag = committed.then(|| app.tag(head, catalog, asked, form));
+    let tag = match committed {
+        true => {
+            let last = app.store.last_change(id).await?;
+            Some(app.feature_tag(last, head, catalog, asked, form))
+        }
+        false => None,
+    };
     let mut answer = Head::new(form, tag);
     let mut query = FeatureQuery::of(ft.id());
     query.ids = Some(vec![id]);
@@ -148,6 +160,32 @@ async fn one(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType, id: 
         answer = answer.with("content-disposition", file_name(ft));
     }
     Ok(answer.answer(app, asked, Body::from(bytes)))
+}
+
+/// The feature as it is served, to be compared with what a client sends back.
+pub(super) async fn served(
+    app: &App,
+    asked: &Asked,
+    ft: &FeatureType,
+    id: Uuid,
+) -> Result<serde_json::Value, Box<Problem>> {
+    let mut query = FeatureQuery::of(ft.id());
+    query.ids = Some(vec![id]);
+    query.lang = asked.lang;
+    let options = WriteOptions {
+        lang: asked.lang,
+        metadata: None,
+        service_root: Some(asked.root.clone()),
+    };
+    let features = app.store.features(&query).await?;
+    let (bytes, rows) = stream::whole(features, Format::GeoJsonSeq, options, None).await?;
+    if rows == 0 {
+        return Err(missing(&id.to_string()));
+    }
+    serde_json::from_slice(&bytes).map_err(|e| {
+        let e = cabd_core::Error::internal("a feature was written that is not JSON").because(e);
+        Box::new(Problem::of(&e))
+    })
 }
 
 async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> Answer {

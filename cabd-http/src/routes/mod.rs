@@ -1,6 +1,7 @@
 //! The endpoints: one table for the router and for the description of the API.
 
 pub(crate) mod docs;
+mod edits;
 pub(crate) mod features;
 mod service;
 pub(crate) mod sources;
@@ -18,12 +19,13 @@ use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{MethodFilter, get};
 
 use crate::app::App;
 use crate::page;
 use crate::problem::Problem;
 use crate::request::Asked;
+use edits::editor;
 
 /// What a handler gives.
 pub(crate) type Answer = Result<Response<Body>, Box<Problem>>;
@@ -76,9 +78,19 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
             .route(&path("/features/summary/{type}"), handler(summary::of_type))
             .route(
                 &path("/features/{type}"),
-                handler(features::type_or_feature),
+                handler(features::type_or_feature).merge(editor(MethodFilter::POST, edits::create)),
             )
-            .route(&path("/features/{type}/{uuid}"), handler(features::of_type));
+            .route(
+                &path("/features/{type}/{uuid}"),
+                handler(features::of_type)
+                    .merge(editor(MethodFilter::PATCH, edits::merge))
+                    .merge(editor(MethodFilter::PUT, edits::replace))
+                    .merge(editor(MethodFilter::DELETE, edits::delete)),
+            )
+            .route(
+                &path("/changesets"),
+                editor(MethodFilter::POST, edits::changeset),
+            );
     }
     if app.settings.status {
         router = router
@@ -135,8 +147,8 @@ fn wrong_method() -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",
-        "this address is read only",
-        "cette adresse est en lecture seule",
+        "this address does not take that method",
+        "cette adresse n’accepte pas cette méthode",
     )
-    .allow("GET, HEAD")
+    .allow("GET, HEAD, OPTIONS")
 }

@@ -9,7 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
-use super::Answer;
+use super::{Answer, tiles};
 use crate::answer::{self, Head};
 use crate::app::App;
 use crate::metrics;
@@ -70,9 +70,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Answer {
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     let head = tokio::time::timeout(READY, app.store.head()).await;
     let head = head.ok().and_then(Result::ok).map(|n| n.0);
+    let routes = tiles::ROOTS.map(|root| format!("{}{root}{{*tile}}", app.settings.prefix));
     plain(
         metrics::MEDIA_TYPE,
-        Body::from(app.metrics.text(head, &app.tiles.counts())),
+        Body::from(app.metrics.text(head, &app.tiles.counts(), &routes)),
     )
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use cabd_core::catalog::{Catalog, Relation};
-use cabd_core::store::RecordQuery;
+use cabd_core::store::{ChangeQuery, RecordQuery};
 use cabd_core::{CommitNumber, Store, StoreExt, Uuid};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -48,7 +48,11 @@ pub(super) async fn status(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answe
 async fn changes(store: &dyn Store, head: CommitNumber) -> cabd_core::Result<Vec<Value>> {
     let after = CommitNumber((head.0 - COMMITS).max(0));
     let mut found: BTreeMap<i64, BTreeMap<String, [u64; 3]>> = BTreeMap::new();
-    let mut entries = store.changes_since(after).await?;
+    let which = ChangeQuery {
+        values: false,
+        ..ChangeQuery::since(after)
+    };
+    let mut entries = store.changes(&which).await?;
     let mut read = 0;
     while let Some(entry) = entries.try_next().await? {
         let tables = found.entry(entry.commit.0).or_default();

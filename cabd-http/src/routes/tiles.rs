@@ -1,14 +1,17 @@
 //! `/tiles` and `/clustertile`: tiles, and what describes them (TileJSON 3.0).
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use axum::middleware::Next;
 use cabd_core::catalog::{FeatureType, GEOMETRY, ID, TILE_SET};
 use cabd_core::store::tiles::TileView;
 use cabd_core::tile::{CLUSTER_LAYER, COUNT, MAX_ZOOM, Tile};
@@ -18,6 +21,7 @@ use serde_json::{Map, Value, json};
 use super::{Answer, nowhere};
 use crate::answer::{self, Head};
 use crate::app::App;
+use crate::layers;
 use crate::lists;
 use crate::problem::Problem;
 use crate::request::{Asked, Form, accepted_language, weighted};
@@ -30,6 +34,8 @@ pub(super) const ROOTS: [&str; 2] = ["/tiles/", "/clustertile/"];
 /// The deepest zoom at which something new is to be seen; maps draw further ones from it.
 const USEFUL_ZOOM: u8 = 16;
 const DESCRIPTION: &str = "tilejson.json";
+/// A request with more headers goes the whole way, where their sizes are checked.
+const PLAIN_HEADERS: usize = 40;
 /// A smaller tile is not packed.
 const PACK_BYTES: usize = 512;
 /// The world as far as the grid goes.
@@ -74,32 +80,79 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
         .as_ref()
         .map_or_else(|| accepted_language(&parts.headers), |a| a.lang);
     let moment = now(&app).await.map_err(|e| Problem::of(&e))?;
-    let view = match wanted.feature_type {
-        Some(name) => Some(moment.view(name)?),
-        None => None,
-    };
     if let Some(asked) = asked.filter(|a| a.query.has("filter") || a.query.has("namefilter")) {
+        let view = wanted.feature_type.map(|ft| moment.view(ft)).transpose()?;
         let made = of_filter(&app, &asked, view, tile, wanted.clusters).await?;
         return Ok(respond(&app, &parts.headers, lang, &made));
     }
-    let name = view.map(|v| Arc::from(v.feature_type.as_str()));
-    let subject = match (name, wanted.clusters) {
-        (Some(name), false) => Subject::Type(name),
-        (None, false) => Subject::All,
-        (Some(name), true) => Subject::Clusters(name),
-        (None, true) => Subject::AllClusters,
-    };
-    // Clusters have no words.
-    let words = if wanted.clusters { Lang::En } else { lang };
-    let key = Key {
-        subject,
-        lang: words,
-        tile,
-    };
+    let key = wanted.key(&moment, tile, lang)?;
     let made = find(&app, &moment, key)
         .await
         .map_err(|e| Problem::of(&e))?;
     Ok(respond(&app, &parts.headers, lang, &made))
+}
+
+/// Answers with a tile that is kept before anything else is done for the request: a map asks for many, and what surrounds
+/// other requests takes as long as the answer itself. Whatever this does not know goes the whole way.
+pub(crate) async fn kept(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    match kept_tile(&app, &parts).await {
+        Some(response) => response,
+        None => next.run(Request::from_parts(parts, body)).await,
+    }
+}
+
+async fn kept_tile(app: &Arc<App>, request: &Parts) -> Option<Response<Body>> {
+    let (uri, headers) = (&request.uri, &request.headers);
+    let path = uri.path().strip_prefix(&app.settings.prefix)?;
+    if request.method != Method::GET || !ROOTS.iter().any(|r| path.starts_with(r)) {
+        return None;
+    }
+    let begun = Instant::now();
+    let plain = headers.len() <= PLAIN_HEADERS && app.settings.allows_any_origin();
+    let wanted = read(path).ok().filter(|_| plain)?;
+    let What::Tile(tile) = wanted.what else {
+        return None;
+    };
+    let lang = match uri.query() {
+        None => accepted_language(headers),
+        Some(query) => query.strip_prefix("lang=")?.parse().ok()?,
+    };
+    let moment = now(app).await.ok()?;
+    let made = tiles::kept(app, &wanted.key(&moment, tile, lang).ok()?)?;
+    let mut response = respond(app, headers, lang, &made);
+    layers::beside(&mut response, headers);
+    let route = usize::from(wanted.clusters);
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    let bytes = response.body().size_hint().exact().unwrap_or(0);
+    app.metrics.tile(route, status, took, bytes);
+    layers::say(&response, uri, took, bytes);
+    Some(response)
+}
+
+impl Wanted<'_> {
+    fn key(&self, moment: &Moment, tile: Tile, lang: Lang) -> cabd_core::Result<Key> {
+        let name = match self.feature_type {
+            Some(name) => Some(Arc::from(moment.view(name)?.feature_type.as_str())),
+            None => None,
+        };
+        let subject = match (name, self.clusters) {
+            (Some(name), false) => Subject::Type(name),
+            (None, false) => Subject::All,
+            (Some(name), true) => Subject::Clusters(name),
+            (None, true) => Subject::AllClusters,
+        };
+        Ok(Key {
+            subject,
+            // Clusters have no words.
+            lang: if self.clusters { Lang::En } else { lang },
+            tile,
+        })
+    }
 }
 
 fn read(path: &str) -> Result<Wanted<'_>, Box<Problem>> {

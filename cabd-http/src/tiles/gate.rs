@@ -69,11 +69,17 @@ impl Gate {
 }
 
 /// Ends the looking, also where a look panics: who waits then is told so.
-struct Looking(Arc<App>);
+struct Looking {
+    app: Arc<App>,
+    ended: bool,
+}
 
 impl Drop for Looking {
     fn drop(&mut self) {
-        let mut waiting = self.0.tiles.gate.waiting();
+        if self.ended {
+            return;
+        }
+        let mut waiting = self.app.tiles.gate.waiting();
         waiting.running = false;
         waiting.all.clear();
     }
@@ -99,14 +105,17 @@ pub(crate) async fn now(app: &Arc<App>) -> Look {
 }
 
 async fn look_for_all(app: Arc<App>) {
-    let looking = Looking(app.clone());
+    let mut looking = Looking {
+        app: app.clone(),
+        ended: false,
+    };
     loop {
         let all = {
             let mut waiting = app.tiles.gate.waiting();
             if waiting.all.is_empty() {
                 // Under the lock: who comes next begins anew.
                 waiting.running = false;
-                std::mem::forget(looking);
+                looking.ended = true;
                 return;
             }
             std::mem::take(&mut waiting.all)
@@ -127,16 +136,22 @@ async fn look(app: &Arc<App>) -> Result<Arc<Moment>> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let changes = app.tiles.atlas.follow(store, &catalog, head).await?;
     let same = last.filter(|l| l.head == head && l.catalog.version == catalog.version);
-    if let Some(last) = same {
-        return Ok(last);
-    }
-    let moment = Moment::new(head, catalog, &app.settings.all_features_type)?;
-    let moment = Arc::new(moment);
+    let (moment, is_new) = match same {
+        Some(last) => (last, false),
+        None => {
+            let all = &app.settings.all_features_type;
+            (Arc::new(Moment::new(head, catalog, all)?), true)
+        }
+    };
+    // Last of what can fail: what it tells is told once.
+    let tiles = &app.tiles;
+    let changes = tiles.atlas.follow(store, &moment.catalog, head).await?;
     if !changes.is_empty() {
-        app.tiles.forget(&moment, &changes);
+        tiles.forget(&moment, &changes);
     }
-    *gate.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment.clone());
+    if is_new {
+        *gate.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment.clone());
+    }
     Ok(moment)
 }

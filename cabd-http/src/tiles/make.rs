@@ -19,16 +19,22 @@ const NEAR_ZOOM: u8 = 10;
 /// How often a tile is made again because somebody wrote meanwhile.
 const ATTEMPTS: usize = 4;
 
+/// A tile that is kept.
+pub(crate) fn kept(app: &App, key: &Key) -> Option<Arc<Made>> {
+    let made = app.tiles.cache.ready(key)?;
+    app.tiles.hits.fetch_add(1, Ordering::Relaxed);
+    Some(made)
+}
+
 /// A tile of a moment.
 pub(crate) async fn find(app: &Arc<App>, moment: &Arc<Moment>, key: Key) -> Outcome {
     let tiles = &app.tiles;
-    if let Some(made) = tiles.cache.ready(&key) {
-        tiles.hits.fetch_add(1, Ordering::Relaxed);
+    if let Some(made) = kept(app, &key) {
         return Ok(made);
     }
     tiles.misses.fetch_add(1, Ordering::Relaxed);
     let all = views(moment, &key.subject)?;
-    if !all.iter().all(|v| v.is_committed) {
+    if !all.iter().all(|v| v.is_kept) {
         // What changes without a commit is made for each request.
         let (bytes, _) = make(app, moment, &key).await.map_err(Arc::new)?;
         return Ok(Arc::new(Made::new(bytes)));

@@ -15,7 +15,7 @@ use cabd_core::store::tiles::{Atlas, Changes, Stale};
 
 pub(crate) use cache::{Key, Made, Subject};
 pub(crate) use gate::{Moment, now};
-pub(crate) use make::{bounds, filtered, find, prepared};
+pub(crate) use make::{bounds, filtered, find, kept, prepared};
 
 use cache::Cache;
 use gate::Gate;
@@ -72,7 +72,7 @@ impl Tiles {
 
     /// Forgets the tiles that a change may have made stale.
     fn forget(&self, moment: &Moment, changes: &Changes) {
-        let mut of_layers = Stale::None;
+        let mut of_layers = Stale::default();
         for view in &moment.layers {
             of_layers = of_layers.or(changes.stale(&self.atlas, view));
         }
@@ -80,7 +80,7 @@ impl Tiles {
         for ft in moment.catalog.types() {
             let stale = moment
                 .view(ft.id())
-                .map_or(Stale::All, |view| changes.stale(&self.atlas, view));
+                .map_or_else(|_| Stale::all(), |view| changes.stale(&self.atlas, view));
             of_types.insert(ft.id().to_owned(), stale);
         }
         self.cache.forget(|key| match &key.subject {

@@ -518,7 +518,10 @@ async fn a_known_answer_is_304_until_somebody_writes(here: &Here) {
     let mut tags = vec![];
     for path in &paths {
         let tag = here.ok(path).await.header("etag").to_owned();
-        assert!(tag.starts_with("W/\""), "{path}: {tag}");
+        // Of one feature it is strong: the condition of a change.
+        let strong = path.ends_with(&id(1).to_string()) && !path.contains("datasources");
+        let start = if strong { "\"r" } else { "W/\"" };
+        assert!(tag.starts_with(start), "{path}: {tag}");
         let again = here
             .get_with(path, &[("if-none-match", &format!("\"x\", {tag}"))])
             .await;

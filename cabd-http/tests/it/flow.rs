@@ -126,8 +126,18 @@ impl AuditStore for Slow {
     async fn head(&self) -> Result<CommitNumber> {
         self.inner.head().await
     }
-    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
-        self.inner.changes_since(after).await
+    async fn changes(&self, query: &cabd::store::ChangeQuery) -> Result<BoxStream<LogEntry>> {
+        self.inner.changes(query).await
+    }
+    async fn last_change(&self, feature: cabd::Uuid) -> Result<CommitNumber> {
+        self.inner.last_change(feature).await
+    }
+    async fn changesets(
+        &self,
+        after: CommitNumber,
+        until: Option<CommitNumber>,
+    ) -> Result<BoxStream<cabd::store::Changeset>> {
+        self.inner.changesets(after, until).await
     }
     async fn last_change(&self, feature: cabd::Uuid) -> Result<CommitNumber> {
         self.inner.last_change(feature).await

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cases;
+mod edits;
 mod flow;
 mod limits;
 mod openapi;
@@ -9,3 +10,4 @@ mod refusals;
 mod same;
 mod shapes;
 mod support;
+mod tiles;

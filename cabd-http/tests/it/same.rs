@@ -49,6 +49,15 @@ fn requests() -> Vec<String> {
             format!("/features/datasources/{id}?format=json&fields=all"),
         ]);
     }
+    for path in [
+        "/tiles/tilejson.json",
+        "/tiles/dams/tilejson.json?lang=fr",
+        "/clustertile/tilejson.json",
+        "/tiles/0/9/0.mvt",
+        "/tiles/nowhere/0/0/0.mvt",
+    ] {
+        all.push(path.to_owned());
+    }
     all.push("/openapi.json".to_owned());
     all
 }
@@ -102,6 +111,24 @@ async fn compare(reference: &Here, other: &Here) {
         let (a, b) = (reference.get(&path).await, other.get(&path).await);
         assert!(!a.status.is_server_error(), "{path}: {}", a.text());
         assert_eq!(shown(&path, &a), shown(&path, &b), "{path}");
+    }
+    for path in [
+        "/tiles/0/0/0.mvt",
+        "/tiles/6/18/22.mvt?lang=fr",
+        "/tiles/dams/12/1188/1466.mvt",
+        "/tiles/barriers/3/2/2.mvt",
+        "/tiles/all_features/5/9/11.mvt?filter=use_analysis:eq:true",
+        "/clustertile/4/4/5.mvt",
+        "/clustertile/barriers/4/4/5.mvt",
+    ] {
+        let (a, b) = (reference.get(path).await, other.get(path).await);
+        assert_eq!(a.status, 200, "{path}");
+        assert_eq!(
+            (a.status, a.header("etag")),
+            (b.status, b.header("etag")),
+            "{path}"
+        );
+        assert!(a.body == b.body, "{path}");
     }
 }
 

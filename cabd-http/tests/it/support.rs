@@ -14,6 +14,16 @@ use cabd_http::{Settings, router};
 use serde_json::Value;
 use tower::ServiceExt;
 
+pub const SECRET: &str = "only-for-these-tests";
+
+/// Settings of a service that one author may write to.
+pub fn writing() -> Settings {
+    Settings {
+        write_tokens: vec![format!("Ann:{SECRET}")],
+        ..Settings::default()
+    }
+}
+
 /// An inventory and the router over it.
 pub struct Here {
     pub store: Arc<dyn Store>,
@@ -97,10 +107,14 @@ impl Here {
     }
 
     pub async fn sqlite() -> Self {
+        Self::sqlite_with(Settings::default()).await
+    }
+
+    pub async fn sqlite_with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("inventory.sqlite");
         let store = cabd::create(file.to_str().unwrap()).await.unwrap();
-        let mut here = Self::over(store, Settings::default()).await;
+        let mut here = Self::over(store, settings).await;
         here._folder = Some(folder);
         here
     }
@@ -115,6 +129,29 @@ impl Here {
             request = request.header(*name, *value);
         }
         send(&self.router, request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a body, with the token that [`writing`] allows.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Got {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/cabd-api{path}"))
+            .header("host", "example.org")
+            .header("authorization", format!("Bearer {SECRET}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        send(
+            &self.router,
+            request.body(Body::from(body.to_owned())).unwrap(),
+        )
+        .await
     }
 
     /// An answer that must be 200.

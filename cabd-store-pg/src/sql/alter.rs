@@ -4,7 +4,7 @@ use cabd_core::catalog::{Action, Catalog, Kept, Table};
 use cabd_core::error::Result;
 use cabd_core::value::Value;
 
-use super::{ddl, derived_name, ident, literal, name_of, qualified};
+use super::{audit, ddl, derived_name, ident, literal, name_of, qualified};
 use crate::types::column_type;
 
 /// The schema that holds the tables of `kept`'s schema that one change set aside.
@@ -92,6 +92,7 @@ pub(crate) fn statements(old: &Catalog, action: &Action) -> (Vec<String>, Vec<St
             let schema = ident(&kept_schema(kept));
             all.push(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
             all.push(alter(t, &format!("SET SCHEMA {schema}")));
+            all.push(audit::present_elsewhere(t, &home(kept)));
             all
         }
         Action::Unshelve(t, kept) => vec![
@@ -196,6 +197,7 @@ pub(crate) fn statements(old: &Catalog, action: &Action) -> (Vec<String>, Vec<St
             )],
             None => vec![
                 format!("DROP TABLE IF EXISTS {}", home(kept)),
+                audit::present_nowhere(&home(kept)),
                 drop_empty_schema(&kept_schema(kept)),
             ],
         },

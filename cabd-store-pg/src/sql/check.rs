@@ -126,7 +126,7 @@ pub(crate) fn rows(t: &Table, catalog: &Catalog) -> Option<(String, Vec<Counted>
 }
 
 /// Tables that every store has, besides those of the catalogue.
-pub(crate) const SHARED: [&str; 14] = [
+pub(crate) const SHARED: [&str; 16] = [
     "cabd.feature_types",
     "cabd.attribute_set",
     "cabd.feature_type_metadata",
@@ -140,6 +140,8 @@ pub(crate) const SHARED: [&str; 14] = [
     "cabd.generated_views",
     "cabd.catalog_state",
     "cabd.changeset",
+    "cabd.audit_record",
+    "cabd.audit_table",
     "cabd.audit_log",
 ];
 

@@ -12,13 +12,13 @@ use crate::types::{Param, value_type};
 
 /// Nothing waits for somebody who may only read.
 pub(crate) const WAITING: &str = "SELECT max(revision) FROM cabd.changeset \
-     WHERE kind IS NULL AND revision > (SELECT revision FROM cabd.derived_mark) \
+     WHERE kind = 'external' AND revision > (SELECT revision FROM cabd.derived_mark) \
      AND current_setting('transaction_read_only') = 'off' AND has_table_privilege('cabd.derived_mark', 'UPDATE')";
 
 pub(crate) const FOREIGN: &str = "SELECT l.schemaname, l.tablename, l.action, l.cabd_id, \
-     ARRAY(SELECT jsonb_object_keys(l.newvalues)), l.datetime \
-     FROM cabd.changeset c JOIN cabd.audit_log l ON l.changeset = c.id \
-     WHERE c.kind IS NULL AND c.revision > (SELECT revision FROM cabd.derived_mark) AND c.revision <= $1 \
+     CASE WHEN l.action = 'UPDATE' THEN ARRAY(SELECT jsonb_object_keys(l.newvalues)) ELSE '{}' END, l.datetime \
+     FROM cabd.changeset c JOIN cabd.audit_record l ON l.changeset = c.id \
+     WHERE c.kind = 'external' AND c.revision > (SELECT revision FROM cabd.derived_mark) AND c.revision <= $1 \
      AND l.cabd_id IS NOT NULL AND l.schemaname || '.' || l.tablename = ANY($2::text[]) \
      ORDER BY l.cabd_id, l.revision";
 

@@ -120,7 +120,7 @@ async fn nothing_is_logged_for_a_dry_run_or_values_that_are_as_asked() {
 }
 
 #[tokio::test]
-async fn edits_of_a_foreign_program_are_logged_without_an_author_and_get_a_commit_number() {
+async fn edits_of_a_foreign_program_are_logged_with_its_role_and_get_a_commit_number() {
     let Some((store, url)) = server::with_catalog().await else {
         return;
     };
@@ -148,11 +148,11 @@ async fn edits_of_a_foreign_program_are_logged_without_an_author_and_get_a_commi
     assert_eq!(
         seen,
         [
-            (None, "dams.dams", "INSERT"),
-            (None, "dams.dams", "UPDATE"),
-            (None, "cabd.data_source", "INSERT"),
-            (None, "dams.size_codes", "UPDATE"),
-            (None, "dams.dams", "DELETE"),
+            (Some("postgres"), "dams.dams", "INSERT"),
+            (Some("postgres"), "dams.dams", "UPDATE"),
+            (Some("postgres"), "cabd.data_source", "INSERT"),
+            (Some("postgres"), "dams.size_codes", "UPDATE"),
+            (Some("postgres"), "dams.dams", "DELETE"),
         ]
     );
     assert_eq!(store.head().await.unwrap(), CommitNumber(2));
@@ -161,7 +161,7 @@ async fn edits_of_a_foreign_program_are_logged_without_an_author_and_get_a_commi
         .await
         .unwrap();
     assert_eq!(row.get::<_, &str>(0), "By hand");
-    assert!(row.get::<_, bool>(1));
+    assert!(!row.get::<_, bool>(1), "nulls are left out");
     assert!(row.get::<_, &str>(2).starts_with("0101000020"));
     let row = client
         .query_one(
@@ -204,16 +204,145 @@ async fn every_column_of_a_data_source_is_logged() {
 }
 
 #[tokio::test]
-async fn truncate_is_refused() {
-    let Some((_store, url)) = server::with_catalog().await else {
+async fn truncate_is_refused_or_logged_row_by_row() {
+    let Some((store, url)) = server::with_catalog().await else {
         return;
     };
-    let e = server::psql(&url)
+    let named = dam(2).set("dam_name_en", "Two");
+    store
+        .apply_all(&head("ann"), vec![dam(1), named])
         .await
+        .unwrap();
+    let client = server::psql(&url).await;
+    let e = client
         .batch_execute("TRUNCATE dams.dams CASCADE")
         .await
         .unwrap_err();
     assert!(e.as_db_error().unwrap().message().contains("refused"));
+    let before = store.head().await.unwrap();
+    client
+        .batch_execute(
+            "BEGIN; SET LOCAL cabd.allow_truncate = 'on'; TRUNCATE dams.dams CASCADE; COMMIT",
+        )
+        .await
+        .unwrap();
+    let gone = log(&store, before.0).await;
+    let mut seen: Vec<_> = gone
+        .iter()
+        .map(|e| {
+            (
+                e.action.as_str(),
+                e.cabd_id.unwrap().as_u128(),
+                e.old.get("dam_name_en"),
+            )
+        })
+        .collect();
+    seen.sort_by_key(|e| e.1);
+    assert_eq!(
+        seen,
+        [
+            ("DELETE", 1, None),
+            ("DELETE", 2, Some(&Value::from("Two")))
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_role_with_no_right_on_the_log_is_logged_and_cannot_switch_it_off() {
+    let Some((store, url)) = server::with_catalog().await else {
+        return;
+    };
+    store.apply_all(&head("ann"), vec![dam(1)]).await.unwrap();
+    let before = store.head().await.unwrap();
+    let client = server::psql(&url).await;
+    let role = format!("editor_{}", Uuid::now_v7().simple());
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE {role}; GRANT USAGE ON SCHEMA dams, cabd TO {role}; \
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA dams TO {role}"
+        ))
+        .await
+        .unwrap();
+    client
+        .batch_execute(&format!(
+            "SET ROLE {role}; SET cabd.unlogged = 'on'; UPDATE dams.dams SET height_m = 2; \
+             INSERT INTO dams.dams (original_point) SELECT original_point FROM dams.dams; \
+             DELETE FROM dams.dams WHERE height_m = 2; UPDATE dams.size_codes SET name_fr = 'x' WHERE code = 1"
+        ))
+        .await
+        .unwrap();
+    for denied in [
+        "SELECT 1 FROM cabd.audit_log",
+        "SELECT 1 FROM cabd.audit_record",
+        "DELETE FROM cabd.changeset",
+    ] {
+        assert!(client.batch_execute(denied).await.is_err(), "{denied}");
+    }
+    client
+        .batch_execute(&format!(
+            "RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}"
+        ))
+        .await
+        .unwrap();
+    let seen = log(&store, before.0).await;
+    let actions: Vec<_> = seen.iter().map(|e| e.action.as_str()).collect();
+    assert_eq!(actions, ["UPDATE", "INSERT", "DELETE", "UPDATE"]);
+    assert!(
+        seen.iter()
+            .all(|e| e.author.as_deref() == Some(role.as_str()))
+    );
+}
+
+#[tokio::test]
+async fn what_psql_reads_is_what_happened() {
+    let Some((store, url)) = server::with_catalog().await else {
+        return;
+    };
+    let all = (1..=200)
+        .map(|n| dam(n).set("height_m", n as f64 / 3.0))
+        .collect();
+    store.apply_all(&head("ann"), all).await.unwrap();
+    let client = server::psql(&url).await;
+    client
+        .batch_execute(
+            "UPDATE dams.dams SET height_m = NULL, dam_name_en = 'One' WHERE cabd_id = '00000000-0000-0000-0000-000000000001'; \
+             UPDATE dams.dams SET height_m = height_m; \
+             UPDATE dams.dams SET cabd_id = '00000000-0000-0000-0000-00000000ffff' WHERE dam_name_en = 'One'",
+        )
+        .await
+        .unwrap();
+    let rows = client
+        .query(
+            "SELECT action, cabd_id, oldvalues ->> 'height_m', newvalues ->> 'height_m', newvalues ? 'dam_name_en' \
+             FROM cabd.audit_log WHERE cabd_id IN ('00000000-0000-0000-0000-000000000001', \
+             '00000000-0000-0000-0000-00000000ffff') ORDER BY revision",
+            &[],
+        )
+        .await
+        .unwrap();
+    let seen: Vec<(String, u128, Option<String>, Option<String>, Option<bool>)> = rows
+        .iter()
+        .map(|r| {
+            (
+                r.get(0),
+                r.get::<_, Uuid>(1).as_u128(),
+                r.get(2),
+                r.get(3),
+                r.get(4),
+            )
+        })
+        .collect();
+    let third = Some("0.3333333333333333".to_owned());
+    let row = |a: &str, n, old, new, named| (a.to_owned(), n, old, new, named);
+    assert_eq!(
+        seen,
+        [
+            row("INSERT", 1, None, third.clone(), Some(false)),
+            row("UPDATE", 1, third, None, Some(true)),
+            row("DELETE", 1, None, None, None),
+            row("INSERT", 0xffff, None, None, Some(true)),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ pub(crate) const TABLE_EXISTS: &str =
 pub(crate) const WAITING: &str = "SELECT max(id) FROM cabd_changeset \
      WHERE kind = 'external' AND id > (SELECT changeset FROM cabd_derived_mark)";
 
-pub(crate) const FOREIGN: &str = "SELECT l.schemaname, l.tablename, l.action, l.cabd_id, l.newvalues, l.datetime \
-     FROM cabd_changeset AS c JOIN cabd_audit_log AS l ON l.changeset = c.id \
+pub(crate) const FOREIGN: &str = "SELECT l.schemaname, l.tablename, l.action, l.cabd_id, CASE WHEN l.action = 'UPDATE' THEN l.newvalues END, l.datetime \
+     FROM cabd_changeset AS c JOIN cabd_audit_record AS l ON l.changeset = c.id \
      WHERE c.kind = 'external' AND c.id > (SELECT changeset FROM cabd_derived_mark) AND c.id <= ?1 \
      AND l.cabd_id IS NOT NULL AND l.schemaname || '.' || l.tablename IN (SELECT value FROM json_each(?2)) \
      ORDER BY l.cabd_id, l.revision";

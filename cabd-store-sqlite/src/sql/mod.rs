@@ -1,6 +1,7 @@
 //! The only room that writes SQL text. Names are quoted, values are bound, except in views and triggers, where literals are quoted.
 
 pub(crate) mod alter;
+pub(crate) mod audit;
 pub(crate) mod ddl;
 pub(crate) mod derive;
 pub(crate) mod expr;

@@ -1,6 +1,8 @@
 //! Triggers: the log of rows, identifiers of foreign rows, the effective geometry. Built-in functions only.
 
-use cabd_core::catalog::{ID, Relation, Table};
+use std::sync::Arc;
+
+use cabd_core::catalog::{Relation, Table};
 
 use super::ddl::{NEW_UUID, is_array};
 use super::{flat, table_name};
@@ -168,103 +170,290 @@ fn effective(t: &Table) -> Vec<(String, String)> {
     ]
 }
 
-/// The log of inserts (without values), updates (changed columns, old and new) and deletes (the whole row).
-pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
-    let column = |wanted: &str| t.position(wanted);
-    let feature = match &t.relation {
-        Relation::Feature(_) => Some(0),
-        Relation::FeatureUpdate => t.position(ID),
-        _ => t.parent.as_ref().map(|(c, _)| *c),
-    };
-    let source = match t.relation {
-        Relation::FeatureSource(_) => column("datasource_id"),
-        Relation::DataSource => Some(0),
-        _ => None,
-    };
-    let own = match t.relation {
-        Relation::Part(..) | Relation::Contact | Relation::FeatureUpdate | Relation::Codes(_) => {
-            Some(0)
+/// The columns of the log that say which row it is, and their expressions over a row; a code is an identifier where it is
+/// a UUID.
+pub(crate) fn log_ids(t: &Table, row: &str) -> [String; 4] {
+    let ids = t.log_ids();
+    let column = |i: usize| format!("{row}{}", identifier(&t.columns[i].name));
+    let of = |i: Option<usize>| i.map_or("NULL".to_owned(), column);
+    let own = match ids.id_pk {
+        Some(i) if t.columns[i].data_type != DataType::Uuid => {
+            format!("CASE WHEN {0} LIKE {UUID_LIKE} THEN {0} END", column(i))
         }
-        Relation::Link(..) => Some(1),
-        _ => None,
+        i => of(i),
     };
-    let head = |row: &str, action: &str, old: &str, new: &str| {
-        let of = |c: Option<usize>| {
-            c.map_or("NULL".to_owned(), |c| {
-                format!("{row}.{}", identifier(&t.columns[c].name))
-            })
-        };
-        format!(
-            "INSERT INTO cabd_changeset (kind) SELECT 'external' WHERE NOT EXISTS (SELECT 1 FROM cabd_audit_actor); \
-             INSERT INTO cabd_audit_log (changeset, datetime, username, schemaname, tablename, action, cabd_id, datasource_id, id_pk, oldvalues, newvalues) \
-             SELECT COALESCE((SELECT changeset FROM cabd_audit_actor), (SELECT max(id) FROM cabd_changeset)), {NOW}, \
-             (SELECT author FROM cabd_audit_actor), {}, {}, '{action}', {}, {}, {}, {old}, {new};",
-            literal(&t.schema),
-            literal(&t.name),
-            of(feature),
-            of(source),
-            of(own),
-        )
+    let key = match &ids.row_key[..] {
+        [] => "NULL".to_owned(),
+        all => {
+            let all: Vec<String> = all
+                .iter()
+                .map(|i| format!("json_quote(CAST({} AS TEXT))", column(*i)))
+                .collect();
+            format!("'[' || {} || ']'", all.join(" || ',' || "))
+        }
     };
-    let changed: Vec<String> = t
+    [of(ids.cabd_id), of(ids.datasource_id), own, key]
+}
+
+const UUID_LIKE: &str = "'________-____-____-____-____________'";
+
+/// A condition that two rows have the same key, or another.
+fn keys(t: &Table, what: &str, join: &str) -> String {
+    let all: Vec<String> = t.columns[..t.key]
+        .iter()
+        .map(|c| format!("NEW.{0} {what} OLD.{0}", identifier(&c.name)))
+        .collect();
+    all.join(join)
+}
+
+/// The key of a row as one text.
+fn key_text(t: &Table, row: &str) -> String {
+    let all: Vec<String> = t.columns[..t.key]
+        .iter()
+        .map(|c| format!("{row}{}", identifier(&c.name)))
+        .collect();
+    all.join(" || '|' || ")
+}
+
+/// The values of a row as JSON, nulls left out.
+pub(crate) fn row_json(t: &Table, row: &str) -> String {
+    let pairs: Vec<String> = t
         .columns
         .iter()
-        .map(|c| format!("NEW.{0} IS NOT OLD.{0}", identifier(&c.name)))
+        .map(|c| {
+            let v = format!("{row}{}", identifier(&c.name));
+            format!(
+                "CASE WHEN {v} IS NULL THEN '' ELSE {} END",
+                pair(&c.name, &v, &c.data_type)
+            )
+        })
         .collect();
-    let json = |row: &str, only_changed: bool| {
+    format!("'{{' || substr({}, 2) || '}}'", pairs.join(" || "))
+}
+
+fn pair(name: &str, value: &str, data_type: &DataType) -> String {
+    let name = serde_json::Value::from(name).to_string();
+    format!(
+        "',' || {} || {}",
+        literal(&format!("{name}:")),
+        quoted(value, data_type)
+    )
+}
+
+/// The log of inserts and deletes (the whole row) and of updates (changed columns, old and new).
+pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
+    let into = "INSERT INTO cabd_audit_record (changeset, datetime, username, schemaname, tablename, action, \
+                cabd_id, datasource_id, id_pk, row_key, oldvalues, newvalues)";
+    let who = format!(
+        "(SELECT changeset FROM cabd_audit_actor), {NOW}, (SELECT author FROM cabd_audit_actor), {}, {}",
+        literal(&t.schema),
+        literal(&t.name)
+    );
+    let log = |row: &str, action: &str, old: &str, new: &str| {
+        let ids = log_ids(t, row).join(", ");
+        format!("{into} VALUES ({who}, '{action}', {ids}, {old}, {new});")
+    };
+    let json = |row: &str| {
         let pairs: Vec<String> = t
             .columns
             .iter()
+            .skip(t.key)
             .map(|c| {
                 let id = identifier(&c.name);
-                let pair = format!(
-                    "',' || {} || {}",
-                    literal(&format!("{:?}:", c.name)),
-                    quoted(row, &id, &c.data_type)
-                );
-                if only_changed {
-                    format!("CASE WHEN NEW.{id} IS NOT OLD.{id} THEN {pair} ELSE '' END")
-                } else {
-                    pair
-                }
+                let pair = pair(&c.name, &format!("{row}{id}"), &c.data_type);
+                format!("CASE WHEN NEW.{id} IS NOT OLD.{id} THEN {pair} ELSE '' END")
             })
             .collect();
         format!("'{{' || substr({}, 2) || '}}'", pairs.join(" || "))
     };
-    vec![
+    let changed: Vec<String> = t
+        .columns
+        .iter()
+        .skip(t.key)
+        .filter(|c| !c.follows)
+        .map(|c| format!("NEW.{0} IS NOT OLD.{0}", identifier(&c.name)))
+        .collect();
+    let first = identifier(&t.columns[0].name);
+    let table = table_name(t);
+    let name = literal(&flat(t));
+    let there = |of: &str| {
+        let row = key_text(t, "t.");
+        format!("EXISTS (SELECT 1 FROM {table} AS t WHERE {row} = {of})")
+    };
+    // The row that a new one may replace: of the same key, or of the same number as a layer's row.
+    let mut same: Vec<String> = vec![
+        t.columns[..t.key]
+            .iter()
+            .map(|c| format!("t.{0} = NEW.{0}", identifier(&c.name)))
+            .collect::<Vec<_>>()
+            .join(" AND "),
+    ];
+    if t.is_layer {
+        same.push("t.fid = NEW.fid".to_owned());
+    }
+    let rivals: Vec<String> = same
+        .iter()
+        .map(|c| format!("EXISTS (SELECT 1 FROM {table} AS t WHERE {c})"))
+        .collect();
+    let ids = log_ids(t, "t.").join(", ");
+    let row = row_json(t, "t.");
+    let key = key_text(t, "t.");
+    let remember = format!(
+        "DELETE FROM cabd_audit_replaced; INSERT INTO cabd_audit_replaced \
+         SELECT {name}, {key}, {ids}, {row} FROM {table} AS t WHERE {};",
+        same.join(" OR ")
+    );
+    let replaced = format!(
+        "{into} SELECT {who}, 'DELETE', r.cabd_id, r.datasource_id, r.id_pk, r.row_key, r.oldvalues, NULL \
+         FROM cabd_audit_replaced AS r WHERE r.tablename = {name} AND (r.row = {} OR NOT {}); \
+         DELETE FROM cabd_audit_replaced WHERE tablename = {name};",
+        key_text(t, "NEW."),
+        there("r.row")
+    );
+    let inserted = log("NEW.", "INSERT", "NULL", &row_json(t, "NEW."));
+    let deleted = log("OLD.", "DELETE", &row_json(t, "OLD."), "NULL");
+    let forget = format!(
+        "DELETE FROM cabd_audit_replaced WHERE tablename = {name} AND row = {};",
+        key_text(t, "OLD.")
+    );
+    let same_key = keys(t, "IS", " AND ");
+    let mut all = vec![
+        trigger(
+            t,
+            "ab",
+            "BEFORE INSERT",
+            &format!("WHEN {}", rivals.join(" OR ")),
+            &remember,
+        ),
         trigger(
             t,
             "ai",
             "AFTER INSERT",
-            "",
-            &head("NEW", "INSERT", "NULL", "NULL"),
+            &format!("WHEN NEW.{first} IS NOT NULL"),
+            &inserted,
+        ),
+        // SQLite runs the newest first: the row that went is logged before the one that came.
+        trigger(
+            t,
+            "ar",
+            "AFTER INSERT",
+            "WHEN EXISTS (SELECT 1 FROM cabd_audit_replaced)",
+            &replaced,
+        ),
+        trigger(t, "ad", "AFTER DELETE", "", &format!("{deleted} {forget}")),
+        // Another key is another row; SQLite rows get their identifier in an update of its own.
+        trigger(
+            t,
+            "ak",
+            "AFTER UPDATE",
+            &format!("WHEN NOT ({same_key}) AND NEW.{first} IS NOT NULL"),
+            &inserted,
         ),
         trigger(
+            t,
+            "ag",
+            "AFTER UPDATE",
+            &format!("WHEN NOT ({same_key}) AND OLD.{first} IS NOT NULL"),
+            &deleted,
+        ),
+    ];
+    if !changed.is_empty() {
+        all.push(trigger(
             t,
             "au",
             "AFTER UPDATE",
-            &format!("WHEN {}", changed.join(" OR ")),
-            &head("NEW", "UPDATE", &json("OLD", true), &json("NEW", true)),
-        ),
-        trigger(
-            t,
-            "ad",
-            "AFTER DELETE",
-            "",
-            &head("OLD", "DELETE", &json("OLD", false), "NULL"),
-        ),
-    ]
+            &format!(
+                "WHEN {same_key} AND NEW.{first} IS NOT NULL AND ({})",
+                changed.join(" OR ")
+            ),
+            &log("NEW.", "UPDATE", &json("OLD."), &json("NEW.")),
+        ));
+    }
+    all
 }
 
-/// A column's value as JSON text; reals with every digit, geometries as hexadecimal.
-fn quoted(row: &str, column: &str, data_type: &DataType) -> String {
-    let v = format!("{row}.{column}");
+/// A value that is not null as JSON text; reals with every digit, geometries as hexadecimal.
+fn quoted(v: &str, data_type: &DataType) -> String {
+    let any = format!(
+        "CASE WHEN typeof({v}) = 'blob' THEN '\"' || hex({v}) || '\"' ELSE json_quote({v}) END"
+    );
     match data_type {
         DataType::Geometry(_) => format!("COALESCE('\"' || hex({v}) || '\"', 'null')"),
-        DataType::Double | DataType::Numeric => format!("COALESCE(printf('%!.17g', {v}), 'null')"),
-        t if is_array(t) => format!("COALESCE({v}, 'null')"),
-        _ => format!(
-            "CASE WHEN typeof({v}) = 'blob' THEN '\"' || hex({v}) || '\"' ELSE json_quote({v}) END"
+        DataType::Double | DataType::Numeric => format!(
+            "CASE WHEN typeof({v}) = 'real' AND abs({v}) < 9e999 THEN printf('%!.17g', {v}) \
+             WHEN typeof({v}) = 'real' THEN json_quote(CAST({v} AS TEXT)) ELSE {any} END"
         ),
+        DataType::Boolean => {
+            format!("CASE {v} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE {any} END")
+        }
+        t if is_array(t) => format!(
+            "CASE WHEN {v} IS NULL THEN 'null' WHEN json_valid({v}) THEN {v} ELSE {any} END"
+        ),
+        _ => any,
     }
+}
+
+/// The view of the log: rows of bulk loads show what is there under what later changes have replaced, nulls left out.
+pub(crate) fn audit_log(tables: &[Arc<Table>]) -> String {
+    let mut present = String::new();
+    for t in tables {
+        let ids = t.log_ids();
+        let key: Vec<String> = t.columns[..t.key]
+            .iter()
+            .enumerate()
+            .map(|(i, c)| {
+                let value = match ids.row_key.iter().position(|k| *k == i) {
+                    Some(n) => format!("json_extract(r.row_key, '$[{n}]')"),
+                    None if ids.id_pk == Some(i) => "r.id_pk".to_owned(),
+                    None if ids.datasource_id == Some(i) => "r.datasource_id".to_owned(),
+                    None => "r.cabd_id".to_owned(),
+                };
+                format!("t.{} = {value}", identifier(&c.name))
+            })
+            .collect();
+        present.push_str(&format!(
+            " WHEN {} THEN (SELECT {} FROM {} AS t WHERE {})",
+            literal(&t.qualified()),
+            row_json(t, "t."),
+            table_name(t),
+            key.join(" AND ")
+        ));
+    }
+    let present = if present.is_empty() {
+        "NULL".to_owned()
+    } else {
+        format!("CASE r.schemaname || '.' || r.tablename{present} END")
+    };
+    let same = "r.schemaname = l.schemaname AND r.tablename = l.tablename AND r.datasource_id IS l.datasource_id \
+                AND r.id_pk IS l.id_pk AND r.row_key IS l.row_key AND l.revision > r.revision";
+    // Rows of a feature are found by its index, the others by theirs.
+    let later = |what: &str, condition: &str| {
+        format!(
+            "SELECT {what} FROM cabd_audit_record AS l WHERE l.cabd_id = r.cabd_id AND {same}{condition} \
+             UNION ALL SELECT {what} FROM cabd_audit_record AS l WHERE r.cabd_id IS NULL AND l.cabd_id IS NULL \
+             AND {same}{condition}"
+        )
+    };
+    let gone = format!(
+        "(SELECT min(n) FROM ({}))",
+        later("l.revision AS n", " AND l.action = 'DELETE'")
+    );
+    let was = format!(
+        "SELECT e.key AS k, w.j -> e.fullkey AS v, w.n AS n FROM (SELECT l.oldvalues AS j, l.n FROM ({}) AS l \
+         WHERE l.n <= COALESCE({gone}, 9223372036854775807)) AS w, json_each(w.j) AS e",
+        later("l.oldvalues, l.revision AS n", " AND l.action <> 'INSERT'")
+    );
+    let is = format!(
+        "SELECT e.key, p.j -> e.fullkey, 9223372036854775807 FROM (SELECT CASE WHEN {gone} IS NULL THEN {present} END AS j) AS p, \
+         json_each(p.j) AS e"
+    );
+    let values = format!(
+        "(SELECT '{{' || COALESCE(group_concat(json_quote(k) || ':' || v), '') || '}}' FROM \
+         (SELECT k, v, min(n) FROM ({was} UNION ALL {is}) GROUP BY k) WHERE v <> 'null')"
+    );
+    format!(
+        "CREATE VIEW cabd_audit_log AS SELECT r.revision, r.datetime, r.username, r.schemaname, r.tablename, r.action, \
+         r.cabd_id, r.datasource_id, r.id_pk, r.oldvalues, CASE WHEN r.action = 'INSERT' AND r.newvalues IS NULL \
+         THEN {values} ELSE r.newvalues END AS newvalues, r.row_key, r.changeset FROM cabd_audit_record AS r"
+    )
 }

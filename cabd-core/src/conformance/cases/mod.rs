@@ -13,6 +13,7 @@ pub mod evolution_of_types;
 pub mod filters;
 pub mod followed;
 pub mod labels;
+pub mod logged;
 pub mod names;
 pub mod paging;
 pub mod parts;
@@ -20,6 +21,7 @@ pub mod queries;
 pub mod space;
 pub mod supers;
 pub mod survival;
+pub mod tiles;
 pub mod updates;
 pub mod values;
 pub mod writing;
@@ -184,6 +186,14 @@ macro_rules! __conformance_cases {
                 a_super_type_stores_nothing_itself
                 names_of_members_are_searched_through_the_super_type
             }
+            tiles {
+                a_tile_shows_features_where_they_are_in_the_language_asked_for
+                the_same_features_are_the_same_bytes_on_every_store
+                what_is_remembered_of_places_follows_every_change
+                what_hides_a_feature_hides_it_in_tiles
+                more_changes_than_are_followed_are_read_anew
+                a_moment_is_the_newest_commit_and_the_catalogue
+            }
             parts {
                 the_primary_row_is_shown_and_of_several_the_lowest
                 values_of_the_primary_row_are_filtered_sorted_and_labelled
@@ -233,6 +243,16 @@ macro_rules! __conformance_cases {
                 the_log_says_who
                 an_unchanged_row_is_not_logged_beside_a_changed_one
                 codes_are_logged_like_other_rows
+            }
+            logged {
+                a_new_row_logs_its_values_and_a_deleted_one_what_was_there
+                an_update_logs_what_changed_and_nothing_else
+                a_move_is_logged_with_every_digit
+                a_change_of_the_last_instant_alone_is_not_logged
+                many_rows_at_once_are_logged_like_single_ones
+                entries_name_their_rows
+                changes_are_asked_by_relation_feature_and_commit
+                a_changeset_says_who_when_and_why
             }
             updates {
                 a_suggested_update_marks_its_feature_until_it_is_done

@@ -18,9 +18,9 @@ use crate::id::{CommitNumber, Uuid};
 use crate::memory::MemoryStore;
 use crate::query::FeatureQuery;
 use crate::store::{
-    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, DeriveStream,
-    FeatureStore, FeatureStoreExt, FeatureStream, Finding, Hooks, LogEntry, OperationStream,
-    Record, RecordQuery, RecordStream, Store, StoreInfo, operations,
+    Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, ChangeQuery,
+    Changeset, DeriveStream, FeatureStore, FeatureStoreExt, FeatureStream, Finding, Hooks,
+    LogEntry, OperationStream, Record, RecordQuery, RecordStream, Store, StoreInfo, operations,
 };
 
 /// One way to be wrong.
@@ -487,9 +487,17 @@ impl AuditStore for Faulty {
         ))
     }
 
-    async fn changes_since(&self, after: CommitNumber) -> Result<BoxStream<LogEntry>> {
+    async fn changesets(
+        &self,
+        after: CommitNumber,
+        until: Option<CommitNumber>,
+    ) -> Result<BoxStream<Changeset>> {
+        self.inner.changesets(after, until).await
+    }
+
+    async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>> {
         let fault = self.fault;
-        let entries = self.inner.changes_since(after).await?;
+        let entries = self.inner.changes(query).await?;
         let spoiled = entries.try_filter_map(move |e| async move { Ok(spoil::entry(fault, e)) });
         Ok(spoiled.boxed())
     }

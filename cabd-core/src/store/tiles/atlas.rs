@@ -6,14 +6,14 @@ use std::sync::{PoisonError, RwLock};
 use futures::TryStreamExt;
 use uuid::Uuid;
 
+use super::places;
 use super::views::{Hider, TileView};
-use super::{places, spots};
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::id::CommitNumber;
 use crate::query::FeatureQuery;
 use crate::store::{RecordQuery, Store};
-use crate::tile::{Member, Places, Spot, View};
+use crate::tile::{Member, Places, View};
 use crate::value::Value;
 
 /// The places of base types, read when first needed, and what other rows hide.
@@ -104,15 +104,10 @@ pub(super) async fn hidden_by(
 }
 
 /// The places of these features of a base type.
-pub(super) async fn spots_of(
-    store: &dyn Store,
-    base: &str,
-    ids: &[Uuid],
-) -> Result<HashMap<Uuid, Spot>> {
+pub(super) async fn places_of(store: &dyn Store, base: &str, ids: &[Uuid]) -> Result<Places> {
     let mut query = FeatureQuery::of(base);
     query.ids = Some(ids.to_vec());
-    let found = spots(store, &query).await?;
-    Ok(found.into_iter().map(|s| (s.id, s)).collect())
+    places(store, &query).await
 }
 
 impl Atlas {

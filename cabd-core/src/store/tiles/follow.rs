@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use futures::TryStreamExt;
 use uuid::Uuid;
 
-use super::atlas::{Atlas, State, hidden_by, spots_of};
+use super::atlas::{Atlas, State, hidden_by, places_of};
 use super::views::{Hider, TileView};
 use crate::catalog::{Catalog, Relation};
 use crate::error::Result;
 use crate::id::CommitNumber;
-use crate::store::Store;
-use crate::tile::{MAX_ZOOM, Spot, Tile};
+use crate::store::{ChangeQuery, Store};
+use crate::tile::{MAX_ZOOM, Reach, Spot, Tile};
 
 /// The most features of a change that are followed one by one.
 const MOST: usize = 20_000;
+/// The most tiles of a zoom that one feature makes stale one by one.
+const MOST_TILES: usize = 1024;
 /// Features that are read again in one question.
 const TOGETHER: usize = 2_000;
 
@@ -38,44 +40,42 @@ struct Change {
 }
 
 /// The tiles of a view that may differ after a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stale {
-    /// None.
-    None,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stale {
+    /// All of these zooms, a bit each.
+    zooms: u32,
     /// These, by [`Tile::code`].
-    Tiles(HashSet<u64>),
-    /// Any.
-    All,
+    codes: HashSet<u64>,
 }
 
 impl Stale {
+    /// Every tile.
+    pub fn all() -> Self {
+        Self {
+            zooms: u32::MAX,
+            codes: HashSet::new(),
+        }
+    }
+
     /// Whether the tile may differ.
     pub fn holds(&self, tile: Tile) -> bool {
-        match self {
-            Stale::None => false,
-            Stale::Tiles(codes) => codes.contains(&tile.code()),
-            Stale::All => true,
-        }
+        self.zooms >> tile.z() & 1 == 1 || self.codes.contains(&tile.code())
     }
 
     /// What either holds.
     #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Stale::All, _) | (_, Stale::All) => Stale::All,
-            (Stale::None, s) | (s, Stale::None) => s,
-            (Stale::Tiles(mut a), Stale::Tiles(b)) => {
-                a.extend(b);
-                Stale::Tiles(a)
-            }
-        }
+    pub fn or(mut self, other: Self) -> Self {
+        self.zooms |= other.zooms;
+        self.codes.extend(other.codes);
+        self
     }
 
-    fn add(&mut self, tiles: impl Iterator<Item = Tile>) {
-        match self {
-            Stale::All => {}
-            Stale::None => *self = Stale::Tiles(tiles.map(Tile::code).collect()),
-            Stale::Tiles(codes) => codes.extend(tiles.map(Tile::code)),
+    fn add(&mut self, z: u8, reach: &Reach) {
+        let known = self.codes.len();
+        let tiles = Tile::meeting(z, reach).take(MOST_TILES + 1);
+        self.codes.extend(tiles.map(Tile::code));
+        if self.codes.len() > known + MOST_TILES {
+            self.zooms |= 1 << z;
         }
     }
 }
@@ -104,7 +104,11 @@ impl Touched {
         }
         let mut out: HashMap<Option<String>, HashSet<Uuid>> = HashMap::new();
         let mut n = 0;
-        let mut log = store.changes_since(after).await?;
+        let which = ChangeQuery {
+            values: false,
+            ..ChangeQuery::since(after)
+        };
+        let mut log = store.changes(&which).await?;
         while let Some(entry) = log.try_next().await? {
             let (Some(id), Some(base)) = (entry.cabd_id, bases.get(&(entry.schema, entry.table)))
             else {
@@ -144,7 +148,12 @@ impl Atlas {
         catalog: &Catalog,
         head: CommitNumber,
     ) -> Result<Changes> {
-        let (same, from) = self.read(|s| (s.version == catalog.version, s.followed()));
+        // Together: what another task adds from here on keeps its own commit.
+        let (same, from, bases, hiders) = self.read(|s| {
+            let bases: Vec<String> = s.bases.keys().cloned().collect();
+            let hiders: Vec<Hider> = s.hidings.keys().cloned().collect();
+            (s.version == catalog.version, s.followed(), bases, hiders)
+        });
         if !same {
             self.write(|s| {
                 *s = State {
@@ -166,11 +175,7 @@ impl Atlas {
             });
             return Ok(Changes::everything());
         };
-        let (bases, hiders): (Vec<String>, Vec<Hider>) = self.read(|s| {
-            let bases = s.bases.keys().cloned();
-            (bases.collect(), s.hidings.keys().cloned().collect())
-        });
-        let mut news: Vec<(String, Vec<Uuid>, HashMap<Uuid, Spot>)> = vec![];
+        let mut news: Vec<(String, Vec<(Uuid, Option<Spot>)>)> = vec![];
         let mut changes = Changes::default();
         for ft in catalog.types().filter(|t| !t.is_super()) {
             let ids = touched.of(ft.id());
@@ -181,14 +186,15 @@ impl Atlas {
                 changes.whole.insert(ft.id().to_owned());
                 continue;
             }
-            let mut spots = HashMap::new();
+            let mut now = vec![];
             for some in ids.chunks(TOGETHER) {
-                spots.extend(spots_of(store, ft.id(), some).await?);
+                let places = places_of(store, ft.id(), some).await?;
+                now.extend(some.iter().map(|id| (*id, places.get(*id))));
             }
-            news.push((ft.id().to_owned(), ids, spots));
+            news.push((ft.id().to_owned(), now));
         }
         let mut hidden: Vec<(Hider, HashMap<Uuid, Vec<Uuid>>)> = vec![];
-        for hider in hiders {
+        for hider in hiders.iter().cloned() {
             let owners = touched.of(&hider.base);
             let mut now: HashMap<Uuid, Vec<Uuid>> = owners.iter().map(|id| (*id, vec![])).collect();
             for some in owners.chunks(TOGETHER) {
@@ -202,13 +208,12 @@ impl Atlas {
             if s.version != catalog.version {
                 return;
             }
-            for (base, ids, spots) in news {
+            for (base, now) in news {
                 let Some(known) = s.bases.get_mut(&base) else {
                     changes.whole.insert(base);
                     continue;
                 };
-                let changed = ids.into_iter().map(|id| {
-                    let new = spots.get(&id).copied();
+                let changed = now.into_iter().map(|(id, new)| {
                     let old = known.places.put(id, new);
                     Change { old, new }
                 });
@@ -224,14 +229,15 @@ impl Atlas {
                 }
             }
             s.head = head;
-            // What was begun meanwhile is not in step yet.
             for b in bases {
                 if let Some(known) = s.bases.get_mut(&b) {
                     known.at = known.at.max(head);
                 }
             }
-            for h in s.hidings.values_mut() {
-                h.at = h.at.max(head);
+            for h in hiders {
+                if let Some(known) = s.hidings.get_mut(&h) {
+                    known.at = known.at.max(head);
+                }
             }
         });
         Ok(changes)
@@ -266,9 +272,9 @@ impl Changes {
     /// The tiles of a view that may differ now, in any language; also those of clusters.
     pub fn stale(&self, atlas: &Atlas, view: &TileView) -> Stale {
         if self.everything || view.base_types().any(|b| self.whole.contains(b)) {
-            return Stale::All;
+            return Stale::all();
         }
-        let mut out = Stale::None;
+        let mut out = Stale::default();
         for (base, hiders) in &view.members {
             let mut changed: Vec<Change> = self.features.get(base).cloned().unwrap_or_default();
             let turned = hiders.iter().filter_map(|h| self.turned.get(h)).flatten();
@@ -286,14 +292,15 @@ impl Changes {
             });
             match turned {
                 Some(turned) => changed.extend(turned),
-                None => return Stale::All,
+                None => return Stale::all(),
             }
             if changed.is_empty() {
                 continue;
             }
             atlas.read(|s| {
+                let n = changed.len();
                 for c in changed {
-                    add(&mut out, s, view, c);
+                    add(&mut out, s, view, c, n);
                 }
             });
         }
@@ -302,31 +309,30 @@ impl Changes {
                 |h: &Hider| self.whole.contains(&h.base) || self.features.contains_key(&h.base);
             let unknown = |h: &Hider| touched(h) && !self.turned.contains_key(h);
             if hiders.iter().any(unknown) {
-                return Stale::All;
+                return Stale::all();
             }
         }
         out
     }
 }
 
-/// The tiles that show a changed feature, or another one in its place.
-fn add(out: &mut Stale, state: &State, view: &TileView, change: Change) {
-    let spots = [change.old, change.new].into_iter().flatten();
-    for spot in spots {
+/// The tiles that show a changed feature, or another one in its place; `together` features have changed at once.
+fn add(out: &mut Stale, state: &State, view: &TileView, change: Change, together: usize) {
+    for spot in [change.old, change.new].into_iter().flatten() {
         for z in 0..=MAX_ZOOM {
             // A block is thinned as one: another of its features may be shown now.
-            out.add(Tile::meeting(z, &spot.block(z)));
-            if !view.are_points {
-                out.add(Tile::meeting(z, &spot.reach()));
-            }
+            out.add(z, &spot.block(z));
         }
         if view.are_points {
             continue;
         }
-        // Of lines and areas the other features of the block may reach anywhere.
-        match state.view(view) {
-            Some(v) if v.thinned_zooms(spot.place()).next().is_none() => {}
-            _ => *out = Stale::All,
+        // Lines and areas reach beyond their block, and where it is or was thinned its others do as well.
+        let known = state.view(view);
+        for z in 0..=MAX_ZOOM {
+            match &known {
+                Some(v) if !v.may_thin(z, spot.place(), together) => out.add(z, &spot.reach()),
+                _ => out.zooms |= 1 << z,
+            }
         }
     }
 }

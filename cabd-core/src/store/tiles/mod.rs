@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::lang::Lang;
 use crate::query::{FeatureQuery, Selection};
 use crate::tile::{
-    Draft, Member, Places, Reach, Spot, Thinned, Tile, View, clusters, draw, draw_clusters,
+    Draft, Gathered, Member, Places, Reach, Thinned, Tile, View, clusters, draw, draw_clusters,
 };
 
 /// How often a tile is read again because a feature went while it was made.
@@ -28,10 +28,6 @@ const ATTEMPTS: usize = 4;
 /// # Errors
 /// As [`FeatureStore::features`].
 pub async fn places(store: &dyn FeatureStore, question: &FeatureQuery) -> Result<Places> {
-    Ok(Places::new(spots(store, question).await?))
-}
-
-async fn spots(store: &dyn FeatureStore, question: &FeatureQuery) -> Result<Vec<Spot>> {
     let query = FeatureQuery {
         select: Selection::Attributes(vec![]),
         geometry: true,
@@ -42,12 +38,12 @@ async fn spots(store: &dyn FeatureStore, question: &FeatureQuery) -> Result<Vec<
         after: None,
         ..question.clone()
     };
-    let mut spots = vec![];
+    let mut gathered = Gathered::default();
     let mut batches = store.features(&query).await?.batches;
     while let Some(batch) = batches.try_next().await? {
-        Places::read(&batch, &mut spots)?;
+        gathered.read(&batch)?;
     }
-    Ok(spots)
+    Ok(gathered.sort())
 }
 
 /// Reads what the layer shows of each feature of a type or super type. Features that are no more stay wanted.

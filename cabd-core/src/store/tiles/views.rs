@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, FeatureType, HiddenBy, ID, Origin, Relation, Served};
+use crate::catalog::{
+    Attribute, Catalog, Computed, FeatureType, HiddenBy, ID, Origin, Relation, Served, TILE_SET,
+};
 use crate::error::Result;
 use crate::geometry::GeometryKind;
 use crate::query::FeatureQuery;
@@ -22,8 +24,10 @@ pub(super) struct Hider {
 pub struct TileView {
     /// The type.
     pub feature_type: String,
-    /// Whether every change of its features is a commit.
+    /// Whether every change of where its features are is a commit.
     pub is_committed: bool,
+    /// Whether every change of what its tiles carry is a commit. A suggestion that is written by SQL alone is none.
+    pub is_kept: bool,
     /// Whether all its features are points.
     pub are_points: bool,
     pub(super) members: Vec<(String, Vec<Hider>)>,
@@ -40,11 +44,15 @@ impl TileView {
         let mut out = Self {
             feature_type: ft.id().to_owned(),
             is_committed: ft.served == Served::Tables,
+            is_kept: false,
             are_points: true,
             members: vec![],
             within: None,
         };
         out.add(catalog, ft, &[])?;
+        let of_suggestions = |a: &Attribute| a.computed == Some(Computed::UpdatesPending);
+        let follows = !ft.set(TILE_SET).into_iter().any(of_suggestions);
+        out.is_kept = out.is_committed && follows;
         Ok(out)
     }
 
@@ -126,6 +134,7 @@ pub fn tile_views(catalog: &Catalog, all: &str) -> Result<Vec<TileView>> {
                 own.members = vec![(ft.id().to_owned(), hiders.clone())];
                 own.within = Some(all.to_owned());
                 own.is_committed &= whole.as_ref().is_some_and(|w| w.is_committed);
+                own.is_kept &= own.is_committed;
             }
             Ok(own)
         })

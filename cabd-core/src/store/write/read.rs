@@ -208,6 +208,22 @@ impl Shape {
     }
 }
 
+/// The operation without some of its values; none where that changes nothing.
+fn without(op: Operation, wrong: &[usize]) -> Option<Operation> {
+    if wrong.is_empty() {
+        return None;
+    }
+    let pairs = op.fields.iter().cloned().zip(op.values).enumerate();
+    let (fields, values): (Vec<_>, Vec<_>) = pairs
+        .filter_map(|(at, pair)| (!wrong.contains(&at)).then_some(pair))
+        .unzip();
+    Some(Operation {
+        fields: fields.into(),
+        values,
+        ..op
+    })
+}
+
 fn hash(key: &[Value]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for v in key {
@@ -230,7 +246,16 @@ impl Gathered {
     ) -> Result<Step, (Vec<Error>, Value)> {
         let shape = match self.shape(catalog, &op) {
             Ok(shape) => shape,
-            Err(errors) => return Err((errors, self.key(op))),
+            Err((mut errors, wrong)) => {
+                let key = self.key(&op);
+                // The others are looked at all the same.
+                if let Some(op) = without(op, &wrong)
+                    && let Err((more, _)) = self.read(catalog, codes, op)
+                {
+                    errors.extend(more);
+                }
+                return Err((errors, key));
+            }
         };
         let table = &*self.table;
         let mut row: Row = vec![Value::Null; table.columns.len()];
@@ -296,22 +321,28 @@ impl Gathered {
     }
 
     /// The first value of an operation's key, if it is one.
-    fn key(&self, op: Operation) -> Value {
+    fn key(&self, op: &Operation) -> Value {
         let column = &self.table.columns[0];
-        let mut named = op.fields.iter().zip(op.values);
+        let mut named = op.fields.iter().zip(&op.values);
         named
             .find(|(field, _)| **field == column.name)
-            .and_then(|(field, value)| value.coerce(field, &column.data_type).ok())
+            .and_then(|(field, value)| value.clone().coerce(field, &column.data_type).ok())
             .unwrap_or_default()
     }
 
-    fn shape(&mut self, catalog: &Catalog, op: &Operation) -> Result<Arc<Shape>, Vec<Error>> {
+    /// The shape of an operation; else what is wrong with its names, and with which.
+    fn shape(
+        &mut self,
+        catalog: &Catalog,
+        op: &Operation,
+    ) -> Result<Arc<Shape>, (Vec<Error>, Vec<usize>)> {
         if op.fields.len() != op.values.len() {
-            return Err(vec![Error::invalid(format!(
+            let e = Error::invalid(format!(
                 "{} names for {} values",
                 op.fields.len(),
                 op.values.len()
-            ))]);
+            ));
+            return Err((vec![e], vec![]));
         }
         if let Some(known) = self
             .shapes
@@ -322,22 +353,25 @@ impl Gathered {
         }
         let table = &self.table;
         let mut columns = Vec::with_capacity(op.fields.len());
-        let mut errors = vec![];
-        for (field, value) in op.fields.iter().zip(&op.values) {
-            match catalog.column_of(table, field) {
+        let (mut errors, mut wrong) = (vec![], vec![]);
+        for (at, (field, value)) in op.fields.iter().zip(&op.values).enumerate() {
+            let e = match catalog.column_of(table, field) {
                 Ok(column) if columns.contains(&column) => {
-                    errors.push(
-                        Error::invalid("the value is given twice")
-                            .field(field)
-                            .value(value),
-                    );
+                    Error::invalid("the value is given twice")
+                        .field(field)
+                        .value(value)
                 }
-                Ok(column) => columns.push(column),
-                Err(e) => errors.push(e),
-            }
+                Ok(column) => {
+                    columns.push(column);
+                    continue;
+                }
+                Err(e) => e,
+            };
+            errors.push(e);
+            wrong.push(at);
         }
         if !errors.is_empty() {
-            return Err(errors);
+            return Err((errors, wrong));
         }
         let columns: Arc<[usize]> = columns.into();
         let touched = match &table.effective {

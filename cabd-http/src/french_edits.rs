@@ -1,0 +1,148 @@
+//! Sentences about changes, in French.
+
+/// What is wrong with a change; `{}` stands for what varies.
+pub(crate) const SENTENCES: [(&str, &str); 26] = [
+    ("a value is required", "une valeur est obligatoire"),
+    ("not a code of {}", "pas un code de {}"),
+    ("a retired code of {}", "un code retiré de {}"),
+    (
+        "not one of the words that the column takes",
+        "pas un des mots que la colonne accepte",
+    ),
+    ("the value is given twice", "la valeur est donnée deux fois"),
+    (
+        "{} stores no such value",
+        "{} n’enregistre pas cette valeur",
+    ),
+    (
+        "the attribute is retired in {}: it takes no new values",
+        "l’attribut est retiré de {} : il ne prend plus de valeurs",
+    ),
+    ("the key is missing", "la clé manque"),
+    ("{} has no such row", "{} n’a pas cette ligne"),
+    ("{} has this row already", "{} a déjà cette ligne"),
+    ("{} is named by {}", "{} est nommé par {}"),
+    (
+        "values whose source is tracked need a data source",
+        "des valeurs dont la source est suivie demandent une source de données",
+    ),
+    (
+        "the row does not name its feature",
+        "la ligne ne nomme pas son élément",
+    ),
+    (
+        "the type and the identifier of a feature go together",
+        "le type et l’identifiant d’un élément vont ensemble",
+    ),
+    (
+        "no type that holds features has this name",
+        "aucun type qui contient des éléments ne porte ce nom",
+    ),
+    ("no such member", "aucun membre de ce nom"),
+    ("not an object", "pas un objet"),
+    ("missing", "manquant"),
+    (
+        "not a value that is taken here",
+        "pas une valeur acceptée ici",
+    ),
+    ("not a changeset", "pas un lot de changements"),
+    ("given beside data_source", "donné à côté de data_source"),
+    ("blank", "vide"),
+    ("not an identifier", "pas un identifiant"),
+    (
+        "the feature has changed since commit {}: commit {} touched it",
+        "l’élément a changé depuis le commit {} : le commit {} l’a touché",
+    ),
+    ("an array element is null", "un élément du tableau est nul"),
+    (
+        "geometry has no positions",
+        "la géométrie n’a pas de positions",
+    ),
+];
+
+/// What would have been accepted.
+pub(crate) const EXPECTATIONS: [(&str, &str); 12] = [
+    ("a geometry", "une géométrie"),
+    ("a JSON object", "un objet JSON"),
+    ("an object", "un objet"),
+    ("a text", "un texte"),
+    ("a list of operations", "une liste d’opérations"),
+    (
+        "the UUID of a data source",
+        "l’UUID d’une source de données",
+    ),
+    (
+        "why there is no data source",
+        "pourquoi il n’y a pas de source de données",
+    ),
+    ("one of the two", "l’un des deux"),
+    (
+        "the identifier in the address, or none",
+        "l’identifiant de l’adresse, ou aucun",
+    ),
+    (
+        "the number of a commit, beside an operation on a feature",
+        "le numéro d’un commit, à côté d’une opération sur un élément",
+    ),
+    (
+        "a feature type, {} or a code list",
+        "un type d’élément, {} ou une liste de codes",
+    ),
+    ("a feature of {}", "un élément de {}"),
+];
+
+/// The next step.
+pub(crate) const HINTS: [(&str, &str); 13] = [
+    (
+        "a feature needs a place; give its geometry",
+        "un élément a besoin d’un lieu; donnez sa géométrie",
+    ),
+    (
+        "labels, links and computed attributes follow from stored ones",
+        "les libellés, les liens et les attributs calculés découlent de ceux qui sont enregistrés",
+    ),
+    (
+        "leave the value out where it is not known",
+        "omettez la valeur quand elle n’est pas connue",
+    ),
+    (
+        "add the code first; in one change, put it before its use",
+        "ajoutez d’abord le code; dans un même changement, avant son emploi",
+    ),
+    (
+        "rows that have it keep it; use another code for new values",
+        "les lignes qui l’ont le gardent; employez un autre code pour les nouvelles valeurs",
+    ),
+    (
+        "add that row first; in one change, put it before the rows that name it",
+        "ajoutez d’abord cette ligne; dans un même changement, avant les lignes qui la nomment",
+    ),
+    (
+        "name data_source, or say in no_source why there is none",
+        "nommez data_source, ou dites dans no_source pourquoi il n’y en a pas",
+    ),
+    (
+        "name it, so that the source of the values can be kept",
+        "nommez-le, afin que la source des valeurs soit gardée",
+    ),
+    (
+        "the identifier of a feature never changes",
+        "l’identifiant d’un élément ne change jamais",
+    ),
+    (
+        "read it again, and make the change from there",
+        "relisez-le, et refaites le changement à partir de là",
+    ),
+    (
+        "change or delete those rows first",
+        "changez ou supprimez d’abord ces lignes",
+    ),
+    (
+        "give cabd_id and cabd_type, or neither",
+        "donnez cabd_id et cabd_type, ou aucun des deux",
+    ),
+    (
+        "load the feature first, or name the type that it is of",
+        "chargez d’abord l’élément, ou nommez le type dont il est",
+    ),
+];

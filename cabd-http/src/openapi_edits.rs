@@ -1,0 +1,220 @@
+//! The operations that write, for the description of the API.
+
+use serde_json::{Map, Value, json};
+
+use crate::problem;
+
+const SOURCES: [&str; 3] = ["reason", "data_source", "no_source"];
+
+fn parameter(name: &str) -> Value {
+    let (place, required, description, schema) = match name {
+        "type" => (
+            "path",
+            true,
+            "A feature type, any case.",
+            json!({"type": "string", "pattern": "^[A-Za-z0-9_]+$"}),
+        ),
+        "uuid" => (
+            "path",
+            true,
+            "The identifier (cabd_id) of a feature.",
+            json!({"type": "string", "format": "uuid"}),
+        ),
+        "If-Match" => (
+            "header",
+            true,
+            "The ETag of the feature as it was read, or *.",
+            json!({"type": "string"}),
+        ),
+        "data_source" => (
+            "query",
+            false,
+            "The data source of the values, needed where their source is tracked.",
+            json!({"type": "string", "format": "uuid"}),
+        ),
+        "no_source" => (
+            "query",
+            false,
+            "Why there is no data source.",
+            json!({"type": "string"}),
+        ),
+        "dry_run" => (
+            "query",
+            false,
+            "Check and count, and change nothing.",
+            json!({"type": "boolean"}),
+        ),
+        _ => (
+            "query",
+            false,
+            "Why the change is made.",
+            json!({"type": "string"}),
+        ),
+    };
+    json!({"name": name, "in": place, "required": required, "description": description, "schema": schema})
+}
+
+struct Change<'a> {
+    id: &'a str,
+    summary: &'a str,
+    parameters: &'a [&'a str],
+    /// Media type and schema of what is sent.
+    body: Option<(&'a str, &'a str)>,
+    /// Status, words and schema of a good answer.
+    good: (u16, &'a str, Option<&'a str>),
+    statuses: &'a [u16],
+}
+
+fn operation(c: &Change<'_>) -> Value {
+    let parameters: Vec<Value> = c.parameters.iter().map(|n| parameter(n)).collect();
+    let (status, words, schema) = c.good;
+    let header = |words: &str| json!({"description": words, "schema": {"type": "string"}});
+    let mut good = json!({"description": words, "headers": {
+        "Cabd-Commit": header("The number of the commit."),
+    }});
+    if let Some(schema) = schema {
+        good["content"] = json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}});
+    }
+    let mut responses = Map::new();
+    responses.insert(status.to_string(), good);
+    for status in c.statuses {
+        let name = format!("#/components/responses/{status}");
+        responses.insert(status.to_string(), json!({"$ref": name}));
+    }
+    let mut operation = json!({"operationId": c.id, "summary": c.summary, "parameters": parameters,
+        "responses": responses, "security": [{"token": []}]});
+    if let Some((media, schema)) = c.body {
+        operation["requestBody"] = json!({"required": true, "content": {
+            media: {"schema": {"$ref": format!("#/components/schemas/{schema}")}}}});
+    }
+    operation
+}
+
+/// The operations that write, by path and method.
+pub(crate) fn operations() -> Vec<(&'static str, &'static str, Value)> {
+    let with = |first: &[&'static str]| [first, &SOURCES].concat();
+    let (on_type, on_one) = (with(&["type"]), with(&["type", "uuid", "If-Match"]));
+    let on_feature = [400, 401, 404, 405, 409, 412, 413, 415, 422, 428, 503];
+    let feature = Some("Feature");
+    vec![
+        (
+            "/features/{type}",
+            "post",
+            operation(&Change {
+                id: "createFeature",
+                summary: "A new feature",
+                parameters: &on_type,
+                body: Some(("application/geo+json", "NewFeature")),
+                good: (201, "Created", feature),
+                statuses: &[400, 401, 404, 405, 409, 413, 415, 422, 503],
+            }),
+        ),
+        (
+            "/features/{type}/{uuid}",
+            "put",
+            operation(&Change {
+                id: "replaceFeature",
+                summary: "The whole feature: stored attributes that are left out lose their values",
+                parameters: &on_one,
+                body: Some(("application/geo+json", "NewFeature")),
+                good: (200, "Changed", feature),
+                statuses: &on_feature,
+            }),
+        ),
+        (
+            "/features/{type}/{uuid}",
+            "patch",
+            operation(&Change {
+                id: "changeFeature",
+                summary: "A change of what is named, as JSON Merge Patch",
+                parameters: &on_one,
+                body: Some(("application/merge-patch+json", "NewFeature")),
+                good: (200, "Changed", feature),
+                statuses: &on_feature,
+            }),
+        ),
+        (
+            "/features/{type}/{uuid}",
+            "delete",
+            operation(&Change {
+                id: "deleteFeature",
+                summary: "The feature goes, and the rows around it",
+                parameters: &["type", "uuid", "If-Match", "reason"],
+                body: None,
+                good: (204, "Deleted", None),
+                statuses: &[400, 401, 404, 405, 409, 412, 428, 503],
+            }),
+        ),
+        (
+            "/changesets",
+            "post",
+            operation(&Change {
+                id: "applyChangeset",
+                summary: "Operations on several relations, all or none",
+                parameters: &["dry_run"],
+                body: Some(("application/json", "Changeset")),
+                good: (200, "Applied", Some("Applied")),
+                statuses: &[400, 401, 405, 409, 413, 415, 422, 503],
+            }),
+        ),
+    ]
+}
+
+/// Descriptions of the problems of changes, by status.
+pub(crate) const RESPONSES: [(u16, &str); 9] = [
+    (401, "A token is needed."),
+    (405, "The service, or the type, is read only."),
+    (409, "The change contradicts what is stored."),
+    (412, "The feature has changed since it was read."),
+    (413, "The body is too large."),
+    (415, "The body is of another type."),
+    (
+        422,
+        "The change is refused; `errors` points at everything that is wrong with it.",
+    ),
+    (428, "If-Match is missing."),
+    (507, "No room is left on the service's disk."),
+];
+
+/// Schemas of what is sent, and of what comes back.
+pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
+    let text = json!({"type": "string"});
+    let text_or_null = json!({"type": ["string", "null"]});
+    let counts = json!({"type": "object", "properties": {
+        "inserted": {"type": "integer"}, "updated": {"type": "integer"},
+        "unchanged": {"type": "integer"}, "deleted": {"type": "integer"}}});
+    vec![
+        (
+            "NewFeature",
+            json!({"type": "object", "description": "A GeoJSON feature with stored attributes.", "properties": {
+                "type": {"const": "Feature"},
+                "geometry": {"type": ["object", "null"]},
+                "properties": {"type": ["object", "null"]}}}),
+        ),
+        (
+            "Changeset",
+            json!({"type": "object", "required": ["operations"], "additionalProperties": false, "properties": {
+                "reason": text_or_null,
+                "data_source": {"type": ["string", "null"], "format": "uuid"},
+                "no_source": text_or_null,
+                "operations": {"type": "array", "items": {
+                    "type": "object", "required": ["action", "relation"], "additionalProperties": false, "properties": {
+                        "action": {"enum": ["insert", "update", "put", "delete"]},
+                        "relation": text,
+                        "base": {"type": ["integer", "null"], "description": "The commit at which the feature was read."},
+                        "values": {"type": "object"}}}}}}),
+        ),
+        (
+            "Applied",
+            json!({"type": "object", "required": ["commit", "dry_run", "changes"], "properties": {
+                "commit": {"type": ["integer", "null"]}, "dry_run": {"type": "boolean"},
+                "changes": {"type": "object", "additionalProperties": counts}}}),
+        ),
+    ]
+}
+
+/// A problem's answer.
+pub(crate) fn response(description: &str) -> Value {
+    json!({"description": description,
+        "content": {problem::MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}})
+}

@@ -1,0 +1,133 @@
+//! Changes that are refused: every error with a pointer into what was sent.
+
+use axum::http::StatusCode;
+use cabd_core::{Error, ErrorKind};
+
+use crate::french;
+use crate::problem::{Pointed, Problem};
+
+/// The place of a base that came as a condition of the request.
+pub(crate) const IF_MATCH_PLACE: &str = "If-Match";
+
+/// Members of a changeset, and of one of its operations, that are no values.
+const OF_CHANGESET: [&str; 4] = ["reason", "data_source", "no_source", "operations"];
+const OF_OPERATION: [&str; 4] = ["action", "relation", "base", "values"];
+const OF_FEATURE: [&str; 3] = ["type", "properties", "geometry"];
+const OF_QUERY: [&str; 2] = ["data_source", "no_source"];
+
+/// The feature is not as the client has seen it.
+pub(crate) fn moved_on(e: Option<&Error>) -> Box<Problem> {
+    let (en, fr) = match e {
+        Some(e) => (e.message().to_owned(), french::message(e)),
+        None => (
+            "If-Match names no state of a feature".to_owned(),
+            "If-Match ne nomme aucun état d’un élément".to_owned(),
+        ),
+    };
+    let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "changed", en, fr).hint(
+        "read the feature again, and make the change from there",
+        "relisez l’élément, et refaites le changement à partir de là",
+    );
+    Box::new(problem)
+}
+
+/// A change of one feature that is refused.
+pub(crate) fn of_feature(e: &Error) -> Box<Problem> {
+    if e.place() == Some(IF_MATCH_PLACE) {
+        return moved_on(Some(e));
+    }
+    let status = match e.kind() {
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Unsupported => {
+            return Box::new(
+                Problem::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "not-written",
+                    "features of this type are read only",
+                    "les éléments de ce type sont en lecture seule",
+                )
+                .allow("GET, HEAD, OPTIONS"),
+            );
+        }
+        _ => return Box::new(Problem::of(e)),
+    };
+    list(e, status, |e| {
+        let field = e.field_name().unwrap_or_default();
+        if OF_QUERY.contains(&field) {
+            ("query", format!("#/query/{field}"))
+        } else if field.is_empty() {
+            ("body", "#".to_owned())
+        } else if OF_FEATURE.contains(&field) {
+            ("body", format!("#/{field}"))
+        } else {
+            ("body", format!("#/properties/{}", escaped(field)))
+        }
+    })
+}
+
+/// A changeset that is refused.
+pub(crate) fn of_changeset(e: &Error) -> Box<Problem> {
+    let conflict = e.each().all(|e| e.kind() == ErrorKind::Conflict);
+    let status = match conflict {
+        true => StatusCode::CONFLICT,
+        false => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    list(e, status, |e| {
+        let place = e.place().unwrap_or_default();
+        let pointer = match e.field_name() {
+            None => format!("#{place}"),
+            Some(field) if OF_CHANGESET.contains(&field) => format!("#/{field}"),
+            Some(field) if place.is_empty() => format!("#/{}", escaped(field)),
+            Some(field) if OF_OPERATION.contains(&field) => format!("#{place}/{field}"),
+            Some(field) => format!("#{place}/values/{}", escaped(field)),
+        };
+        ("body", pointer)
+    })
+}
+
+fn list(
+    e: &Error,
+    status: StatusCode,
+    place: impl Fn(&Error) -> (&'static str, String),
+) -> Box<Problem> {
+    let errors: Vec<Pointed> = e
+        .each()
+        .map(|e| {
+            let (inside, pointer) = place(e);
+            Pointed {
+                inside,
+                name: e.field_name().unwrap_or_default().to_owned(),
+                pointer,
+                detail: [e.message().to_owned(), french::message(e)],
+                value: e.shown_value().map(str::to_owned),
+                expected: e
+                    .expectation()
+                    .map(|x| [x.to_owned(), french::expectation(x)]),
+                hint: e
+                    .next_step()
+                    .filter(|h| !h.contains("`cabd"))
+                    .map(|h| [h.to_owned(), french::hint(h)]),
+            }
+        })
+        .collect();
+    let word = if status == StatusCode::CONFLICT {
+        "conflict"
+    } else {
+        "invalid-change"
+    };
+    let n = errors.len();
+    let (en, fr) = match n {
+        1 => (e.message().to_owned(), french::message(e)),
+        _ => (
+            format!("{n} things are wrong; nothing was changed"),
+            format!("{n} erreurs; rien n’a été changé"),
+        ),
+    };
+    Box::new(Problem::new(status, word, en, fr).errors(errors))
+}
+
+/// A name as a step of a JSON pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

@@ -1,0 +1,257 @@
+//! The log of changes, by commit.
+
+use std::sync::{Arc, PoisonError};
+
+use async_trait::async_trait;
+use cabd_core::catalog::{Past, Table};
+use cabd_core::store::{
+    AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
+};
+use cabd_core::time::Timestamp;
+use cabd_core::{CommitNumber, Geometry, Result, Uuid};
+use futures::StreamExt;
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use crate::error::{db, lost};
+use crate::functions::own::micros;
+use crate::sql::audit as text;
+use crate::store::SqliteStore;
+use crate::transaction::last_change;
+use crate::{codec, derive, evolve, features};
+
+/// Gathers the rows that other programs have logged in one changeset, inside a transaction.
+pub(crate) fn gather(conn: &Connection) -> Result<()> {
+    let doing = db("gather the changes of other programs");
+    if waiting(conn)? && conn.execute(text::GATHER, []).map_err(&doing)? > 0 {
+        conn.execute(text::GATHERED, [conn.last_insert_rowid()])
+            .map_err(&doing)?;
+    }
+    Ok(())
+}
+
+/// The same in a transaction of its own.
+pub(crate) fn gather_alone(conn: &Connection) -> Result<()> {
+    if !waiting(conn)? {
+        return Ok(());
+    }
+    let doing = db("gather the changes of other programs");
+    conn.execute_batch("BEGIN IMMEDIATE").map_err(&doing)?;
+    let done = gather(conn).and_then(|()| conn.execute_batch("COMMIT").map_err(&doing));
+    if done.is_err() && !conn.is_autocommit() {
+        conn.execute_batch("ROLLBACK").map_err(&doing)?;
+    }
+    done
+}
+
+fn waiting(conn: &Connection) -> Result<bool> {
+    conn.prepare_cached(text::WAITING)
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map_err(db("look for changes of other programs"))
+}
+
+pub(crate) fn head(conn: &Connection) -> Result<CommitNumber> {
+    conn.prepare_cached("SELECT COALESCE(max(id), 0) FROM cabd_changeset")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map(CommitNumber)
+        .map_err(db("read the newest commit"))
+}
+
+impl SqliteStore {
+    /// Sees to it that what other programs have written belongs to a commit.
+    pub(crate) async fn gathered(&self) -> Result<()> {
+        if self.pool.read_only || !self.read(|conn, _| waiting(conn)).await? {
+            return Ok(());
+        }
+        let mut writer = self.pool.writer().await?;
+        let conn = writer.take()?;
+        let (conn, done) = tokio::task::spawn_blocking(move || {
+            let done = gather_alone(&conn);
+            (conn, done)
+        })
+        .await
+        .map_err(lost)?;
+        writer.put_back(conn);
+        done
+    }
+
+    /// What reads the log's values, made anew when the catalogue has changed.
+    async fn log_reader(&self) -> Result<LogReader> {
+        let known = self.log_reader.clone();
+        self.read(move |conn, catalog| {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(log) = known
+                .as_ref()
+                .filter(|l| l.catalog().version == catalog.version)
+            {
+                return Ok(log.clone());
+            }
+            let past = Past::new(&evolve::history(conn)?);
+            Ok(known
+                .insert(LogReader::new(catalog, Arc::new(past)))
+                .clone())
+        })
+        .await
+    }
+
+    /// The rows of a statement, each made into something, as a stream from a thread of its own.
+    fn stream<T: Send + 'static>(
+        &self,
+        sql: String,
+        values: Vec<SqlValue>,
+        make: impl Fn(&Row<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<BoxStream<T>> {
+        let reader = self.pool.reader()?;
+        let (out, receiver) = tokio::sync::mpsc::channel(256);
+        tokio::task::spawn_blocking(move || {
+            let work = || -> Result<()> {
+                let doing = db("read the log");
+                let mut s = reader.conn()?.prepare(&sql).map_err(&doing)?;
+                let mut rows = s.query(params_from_iter(values)).map_err(&doing)?;
+                while let Some(r) = rows.next().map_err(&doing)? {
+                    if out.blocking_send(Ok(make(r)?)).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            };
+            if let Err(e) = work() {
+                let _ = out.blocking_send(Err(e));
+            }
+        });
+        Ok(features::stream(receiver).boxed())
+    }
+}
+
+#[async_trait]
+impl AuditStore for SqliteStore {
+    async fn head(&self) -> Result<CommitNumber> {
+        self.gathered().await?;
+        self.read(|conn, _| head(conn)).await
+    }
+
+    async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>> {
+        self.gathered().await?;
+        let log = self.log_reader().await?;
+        let (sql, values) = text::changes(log.catalog(), query)?;
+        self.stream(sql, values, move |r| entry(&log, r))
+    }
+
+    async fn changesets(
+        &self,
+        after: CommitNumber,
+        until: Option<CommitNumber>,
+    ) -> Result<BoxStream<Changeset>> {
+        self.gathered().await?;
+        let values = vec![
+            SqlValue::from(after.0),
+            SqlValue::from(until.map_or(i64::MAX, |c| c.0)),
+        ];
+        self.stream(text::CHANGESETS.to_owned(), values, changeset)
+    }
+
+    async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
+        self.gathered().await?;
+        self.read(move |conn, _| last_change(conn, feature)).await
+    }
+
+    async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {
+        if self.pool.read_only {
+            return Ok(None);
+        }
+        self.gathered().await?;
+        let Some(until) = self.read(|conn, _| derive::waiting(conn)).await? else {
+            return Ok(None);
+        };
+        let (reader, tables) = (self.pool.reader()?, tables.to_vec());
+        let (out, receiver) = tokio::sync::mpsc::channel(256);
+        tokio::task::spawn_blocking(move || {
+            let done = reader.conn().and_then(|conn| {
+                derive::foreign(conn, &tables, until, |change| {
+                    out.blocking_send(Ok(change)).is_ok()
+                })
+            });
+            if let Err(e) = done {
+                let _ = out.blocking_send(Err(e));
+            }
+        });
+        Ok(Some(ForeignChanges {
+            until,
+            changes: features::stream(receiver).boxed(),
+        }))
+    }
+
+    async fn looked_at(&self, until: i64) -> Result<()> {
+        let mut writer = self.pool.writer().await?;
+        let conn = writer.take()?;
+        let (conn, done) = tokio::task::spawn_blocking(move || {
+            let done = derive::mark(&conn, until);
+            (conn, done)
+        })
+        .await
+        .map_err(lost)?;
+        writer.put_back(conn);
+        done
+    }
+}
+
+fn instant(text: &str) -> Timestamp {
+    let micros = micros(text).and_then(|m| Timestamp::from_microsecond(m).ok());
+    micros.unwrap_or_default()
+}
+
+fn entry(log: &LogReader, r: &Row<'_>) -> Result<LogEntry> {
+    let doing = db("read the log");
+    let word = |i: usize| r.get::<_, Option<String>>(i).map_err(&doing);
+    let id = |i: usize| -> Result<Option<Uuid>> { Ok(word(i)?.and_then(|t| t.parse().ok())) };
+    let mut e = LogEntry {
+        revision: r.get(0).map_err(&doing)?,
+        commit: CommitNumber(r.get(1).map_err(&doing)?),
+        datetime: instant(&word(2)?.unwrap_or_default()),
+        author: word(3)?,
+        schema: word(4)?.unwrap_or_default(),
+        table: word(5)?.unwrap_or_default(),
+        action: word(6)?.unwrap_or_default(),
+        cabd_id: id(7)?,
+        datasource_id: id(8)?,
+        id_pk: id(9)?,
+        row_key: word(10)?
+            .and_then(|t| serde_json::from_str(&t).ok())
+            .unwrap_or_default(),
+        old: LogValues::new(),
+        new: LogValues::new(),
+    };
+    let read = |json: Option<String>| match json {
+        Some(json) => log.values((&e.schema, &e.table), e.commit, &json, geometry),
+        None => Ok(LogValues::new()),
+    };
+    let (old, new) = (read(word(11)?)?, read(word(12)?)?);
+    (e.old, e.new) = (old, new);
+    Ok(e)
+}
+
+fn changeset(r: &Row<'_>) -> Result<Changeset> {
+    let doing = db("read the changesets");
+    let word = |i: usize| r.get::<_, Option<String>>(i).map_err(&doing);
+    Ok(Changeset {
+        commit: CommitNumber(r.get(0).map_err(&doing)?),
+        datetime: instant(&word(1)?.unwrap_or_default()),
+        author: word(2)?,
+        reason: word(3)?,
+        kind: word(4)?.unwrap_or_default(),
+        client: word(5)?,
+        reviewer: word(6)?,
+        data_source: word(7)?.and_then(|t| t.parse().ok()),
+    })
+}
+
+/// A geometry from the hexadecimal digits of its BLOB.
+fn geometry(hex: &str) -> Option<Geometry> {
+    let digits = hex.as_bytes().chunks_exact(2);
+    let bytes: Option<Vec<u8>> = digits
+        .map(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 16).ok())
+        .collect();
+    let mut wkb = vec![];
+    codec::decode(&bytes?, &mut wkb).ok()?;
+    Some(Geometry::from_trusted_wkb(&wkb))
+}
