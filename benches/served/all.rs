@@ -37,9 +37,9 @@ pub async fn run(options: &Options) -> Result<bool> {
             .features(&FeatureQuery::of("dams"))
             .await
             .map_err(Error::other)?;
-        let mut sink = std::io::sink();
+        let sink = std::io::sink();
         let to = WriteOptions::default();
-        let writer = Format::GeoJson.writer(&answer.schema, &mut sink, to);
+        let writer = Format::GeoJson.writer(&answer.schema, sink, to);
         let mut writer = writer.map_err(Error::other)?;
         write_features(answer.batches, writer.as_mut())
             .await
