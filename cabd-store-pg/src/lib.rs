@@ -69,7 +69,7 @@ impl PgStore {
     /// Opens the cabd store in a database; an older one is brought up to date in one transaction.
     ///
     /// Rows that other programs have written are not looked at: `cabd::open` does that, or
-    /// [`DeriveExt::derive_foreign`](cabd_core::store::DeriveExt::derive_foreign) at any time.
+    /// [`DeriveExt::derive_foreign`] at any time.
     ///
     /// # Errors
     /// [`ErrorKind::NotAStore`] where the database has no cabd tables, [`ErrorKind::NewerStore`] where a newer program

@@ -53,7 +53,7 @@ impl SqliteStore {
     /// Opens an existing inventory and brings its schema up to date; read-only where the file is.
     ///
     /// Rows that other programs have written are looked at before the first change, not here: `cabd::open` does that, or
-    /// [`DeriveExt::derive_foreign`](cabd_core::store::DeriveExt::derive_foreign) at any time.
+    /// [`DeriveExt::derive_foreign`] at any time.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] without the file, [`ErrorKind::NotAStore`] for a file of another program,
