@@ -2,7 +2,7 @@
 # ARGS adds arguments to `unit`, `suite` and `bench`: make suite ARGS="-p cabd-core page"
 
 .DEFAULT_GOAL := help
-.PHONY: help page demo test fmt lint docs unit suite examples pg pg-stop bench build clean-pg
+.PHONY: help page demo test fmt lint docs unit suite examples pg pg-stop bench bench-served build clean-pg
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,7 +11,7 @@ page: ## build the map page into cabd-http/web/dist (needs Node 20.19 or later)
 	@scripts/deps.sh page
 	@scripts/page.sh build
 
-demo: ## build cabd, load the sample and the real data beside the checkout, answer questions; writes demo/ (installs a C compiler if missing)
+demo: ## build cabd, load the sample and the real data beside the checkout, answer questions, serve on PORT (8080); writes demo/ (installs a C compiler if missing)
 	@scripts/demo.sh
 
 test: ## everything CI checks (installs PostGIS, the spatialite shell, GDAL and Chromium by apt if missing)
@@ -47,7 +47,12 @@ pg-stop: ## stop that server and remove its files
 
 bench: ## measure against bare drivers and Python tools (makes .venv)
 	@scripts/deps.sh test
-	CABD_PYTHON="$$(scripts/python-env.sh)" scripts/pg.sh run -- cargo bench -p cabd-benches $(ARGS)
+	CABD_PYTHON="$$(scripts/python-env.sh bench)" scripts/pg.sh run -- cargo bench -p cabd-benches --bench foundation $(ARGS)
+
+bench-served: ## measure the service against the library and a bare handler; some minutes
+	@scripts/deps.sh demo
+	cargo build --release -p cabd-cli
+	cargo bench -p cabd-benches --bench served $(ARGS)
 
 build: ## the release build of the cabd command, with its map page
 	@scripts/deps.sh page

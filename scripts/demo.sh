@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
 # Builds the `cabd` command and shows it at work: the sample inventory and the real sets found beside the checkout
-# (../shared/data, or CABD_REAL_DATA) go into demo/inventory.sqlite, and a few questions are answered.
+# (../shared/data, or CABD_REAL_DATA) go into demo/inventory.sqlite, a few questions are answered, and the inventory is served
+# on PORT (8080 unless set) until Ctrl-C. Where CI is set, or DEMO_SECONDS, the service ends by itself after 2 or so many seconds.
 # Needs Rust and a C compiler; no PostgreSQL, no system SpatiaLite. Writes only into demo/; run again, it begins afresh.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$root"
 read -ra flags <<<"${CARGO_FLAGS:-}"
+
+port=${PORT:-8080}
+seconds=${DEMO_SECONDS:-${CI:+2}}
+answers() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+! answers || die "port $port is in use: name another one, PORT=8081 make demo"
 
 scripts/deps.sh demo
 if have node && have npm && scripts/deps.sh page; then
@@ -115,4 +121,39 @@ show "Every barrier as GeoJSON, for any other program" \
     cabd export "$store" --type barriers --format geojson -o demo/barriers.geojson
 
 printf '\nThe inventory is %s: one file, open to QGIS, ogr2ogr and the spatialite shell.\n' "$store"
-printf 'To look at it: %s serve %s, then http://127.0.0.1:8080/\n' "${target#"$root/"}/debug/cabd" "$store"
+
+api="http://127.0.0.1:$port/cabd-api"
+cat <<END
+
+Serving it now:
+  the map                  http://127.0.0.1:$port/
+  the API, to try out      $api/api-docs/
+  the data dictionary      $api/docs  ($api/docs?lang=fr)
+  the feature types        $api/features/types
+  dams near Vancouver      $api/features/dams?point=-123.12,49.28&max-results=5
+  barriers in a box        $api/features/barriers?bbox=-130,53.5,-126,56.5&attributes=simple
+END
+[ -n "$seconds" ] || printf '\nCtrl-C ends it.\n'
+
+cabd serve "$store" --listen "127.0.0.1:$port" --set log_level=warn &
+service=$!
+end() { kill -TERM "$service" 2>/dev/null || true; }
+# Ctrl-C reaches the service from the terminal: it ends when the answers in progress are sent.
+trap : INT
+trap end TERM
+until answers; do
+    kill -0 "$service" 2>/dev/null || break
+    sleep 0.1
+done
+if [ -n "$seconds" ]; then
+    sleep "$seconds"
+    end
+fi
+status=0
+wait "$service" || status=$?
+# A signal to this script ends the wait before the service has ended.
+if kill -0 "$service" 2>/dev/null; then
+    status=0
+    wait "$service" || status=$?
+fi
+exit "$status"

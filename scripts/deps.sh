@@ -3,7 +3,7 @@
 #
 #   demo    a C compiler
 #   page    the same, and Node with npm for the map page
-#   test    the same, PostgreSQL with PostGIS, the spatialite shell, GDAL's programs, Chromium
+#   test    the same, PostgreSQL with PostGIS, the spatialite shell, GDAL's programs, curl, Chromium
 #   python  the same as demo, and Python's venv
 #
 # Never touches the Rust toolchain.
@@ -37,6 +37,7 @@ if [ "$wanted" = test ]; then
     pg_bindir >/dev/null || missing+=(postgis-server)
     have spatialite || missing+=(spatialite-bin)
     have ogr2ogr || missing+=(gdal-bin)
+    have curl || missing+=(curl)
 fi
 if [ "$wanted" = python ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

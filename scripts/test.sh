@@ -52,9 +52,10 @@ page_in_a_browser() {
 }
 
 python_tests() {
-    local python
-    python=$(scripts/python-env.sh)
-    "$python" -m pytest -q tests/python
+    local python target
+    python=$(scripts/python-env.sh test)
+    target=$(cargo metadata --format-version 1 --no-deps | "$python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+    CABD="$target/debug/cabd" "$python" -m pytest -q tests/python
 }
 
 finish() {

@@ -1,57 +1,132 @@
-//! What the service gives a second, against a bare handler that returns bytes of the same size, in one run.
+//! What the service gives, against the library, against a bare handler that returns bytes of the same size, and against
+//! bounds, in one run.
 //!
-//! `cargo bench -p cabd-benches --bench served -- [--features N] [--connections N] [--seconds N]`. Needs the command beside it:
-//! `cargo build --release -p cabd-cli`. Exits with 1 when a bound is not kept.
+//! `make bench-served`, or `cargo bench -p cabd-benches --bench served -- [--only all,list,many,ready,tiles] [--features N]
+//! [--connections N] [--seconds N] [--minute N] [--store FILE]`. Needs the command beside it: `cargo build --release -p cabd-cli`.
+//! Exits with 1 when a bound is not kept.
 
+mod all;
 mod bare;
+mod client;
+mod list;
 mod load;
+mod many;
+mod ready;
 mod service;
 mod tiles;
 
+use std::io::{Error, Result};
 use std::path::PathBuf;
 
 /// What is measured.
 pub struct Options {
-    /// Features in the store.
+    /// Features in the large store.
     pub features: u64,
     /// Connections at a time.
     pub connections: usize,
     /// Length of each round.
     pub seconds: u64,
-    /// A store that is there already; a new one of synthetic dams without it.
+    /// Length of the round with many clients.
+    pub minute: u64,
+    /// A large store that is there already; a new one of synthetic dams without it.
     pub store: Option<PathBuf>,
+    only: String,
+    folder: tempfile::TempDir,
+}
+
+impl Options {
+    fn read() -> Result<Self> {
+        let mut options = Self {
+            features: 1_000_000,
+            connections: 64,
+            seconds: 5,
+            minute: 60,
+            store: None,
+            only: "all,list,many,ready,tiles".to_owned(),
+            folder: tempfile::tempdir()?,
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(name) = arguments.next() {
+            if name == "--bench" {
+                continue;
+            }
+            let value = arguments.next();
+            let value = value.ok_or_else(|| Error::other(format!("{name} needs a value")))?;
+            let number = || {
+                value
+                    .parse::<u64>()
+                    .map_err(|_| Error::other(format!("{name} needs a number")))
+            };
+            match name.as_str() {
+                "--features" => options.features = number()?,
+                "--connections" => options.connections = number()? as usize,
+                "--seconds" => options.seconds = number()?,
+                "--minute" => options.minute = number()?,
+                "--store" => options.store = Some(PathBuf::from(value)),
+                "--only" => options.only = value,
+                "--bare" => {
+                    bare::serve(number()? as usize);
+                    std::process::exit(0);
+                }
+                _ => return Err(Error::other(format!("{name} is no option"))),
+            }
+        }
+        Ok(options)
+    }
+
+    /// A file with so many dams, made once.
+    pub fn inventory(&self, features: u64) -> Result<PathBuf> {
+        let path = self.folder.path().join(format!("{features}.sqlite"));
+        if !path.exists() {
+            service::inventory(&path, features)?;
+        }
+        Ok(path)
+    }
+
+    /// The large file.
+    pub fn large(&self) -> Result<PathBuf> {
+        match &self.store {
+            Some(file) => Ok(file.clone()),
+            None => self.inventory(self.features),
+        }
+    }
+}
+
+/// Prints what was found and whether the bound is kept, and says so.
+pub fn bound(what: &str, found: &str, wanted: &str, kept: bool) -> bool {
+    let word = if kept { "yes" } else { "NO" };
+    println!("{what}: {found} (bound: {wanted}: {word})");
+    kept
+}
+
+async fn run(options: &Options) -> Result<bool> {
+    let mut kept = true;
+    for part in options.only.split(',') {
+        println!("\n## {part}\n");
+        kept &= match part {
+            "all" => all::run(options).await?,
+            "list" => list::run(options).await?,
+            "many" => many::run(options).await?,
+            "ready" => ready::run(options).await?,
+            "tiles" => tiles::run(options).await?,
+            other => {
+                return Err(Error::other(format!(
+                    "--only {other}: one of all, list, many, ready, tiles"
+                )));
+            }
+        };
+    }
+    Ok(kept)
 }
 
 fn main() {
-    let mut options = Options {
-        features: 1_000_000,
-        connections: 64,
-        seconds: 5,
-        store: None,
-    };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(a) = arguments.next() {
-        let mut number = || -> u64 {
-            let value = arguments.next().and_then(|v| v.parse().ok());
-            value.unwrap_or_else(|| {
-                eprintln!("{a} needs a number");
-                std::process::exit(2)
-            })
-        };
-        match a.as_str() {
-            "--bench" => {}
-            "--features" => options.features = number(),
-            "--connections" => options.connections = number() as usize,
-            "--seconds" => options.seconds = number(),
-            "--bare" => return bare::serve(number() as usize),
-            "--store" => options.store = arguments.next().map(PathBuf::from),
-            other => {
-                eprintln!("{other} is no option: --features, --connections, --seconds, --store");
-                std::process::exit(2);
-            }
-        }
-    }
-    match tiles::run(&options) {
+    let done = Options::read().and_then(|options| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(run(&options))
+    });
+    match done {
         Ok(true) => {}
         Ok(false) => std::process::exit(1),
         Err(e) => {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,46 @@ pub fn command() -> Result<PathBuf> {
     found.ok_or_else(|| Error::other("no command: cargo build --release -p cabd-cli"))
 }
 
+/// A new SpatiaLite file of the shipped catalogue with synthetic dams.
+pub fn inventory(path: &Path, features: u64) -> Result<()> {
+    let (name, features) = (path.to_string_lossy(), features.to_string());
+    for arguments in [
+        vec!["init", &*name],
+        vec!["synth", &*name, "--features", &*features, "--seed", "1"],
+    ] {
+        let done = Command::new(command()?).args(arguments).output()?;
+        if !done.status.success() {
+            return Err(Error::other(
+                String::from_utf8_lossy(&done.stderr).into_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
 impl Service {
+    /// `cabd serve` of a file.
+    pub fn of(store: &Path) -> Result<Self> {
+        let name = store.to_string_lossy();
+        let arguments = [
+            "serve",
+            &*name,
+            "--listen",
+            "127.0.0.1:0",
+            "--set",
+            "log_level=warn",
+        ];
+        Self::start(command()?, &arguments)
+    }
+
+    /// The bare handler, with bodies of so many bytes.
+    pub fn bare(bytes: usize) -> Result<Self> {
+        Self::start(
+            std::env::current_exe()?,
+            &["--bare".to_owned(), bytes.to_string()],
+        )
+    }
+
     /// Starts a program that says its address on standard error.
     pub fn start<S: AsRef<OsStr>>(program: PathBuf, arguments: &[S]) -> Result<Self> {
         let begun = Instant::now();

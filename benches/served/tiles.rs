@@ -1,11 +1,11 @@
 //! Tiles: kept ones against the bare handler, new ones by their time, and the largest of each zoom.
 
-use std::io::{Error, Result};
+use std::io::Result;
 use std::time::{Duration, Instant};
 
 use crate::Options;
 use crate::load::{Client, rate};
-use crate::service::{Service, command};
+use crate::service::Service;
 
 const ROUNDS: usize = 5;
 /// Zooms of which every tile is asked for.
@@ -13,45 +13,10 @@ const DEEPEST: u32 = 9;
 const MOST_BYTES: usize = 500_000;
 
 /// Measures, prints, and says whether the bounds are kept.
-pub fn run(options: &Options) -> Result<bool> {
-    let folder = tempfile::tempdir()?;
-    let file = match &options.store {
-        Some(file) => file.clone(),
-        None => {
-            let file = folder.path().join("tiles.sqlite");
-            let features = options.features.to_string();
-            let name = file.to_string_lossy().into_owned();
-            for arguments in [
-                vec!["init", &name],
-                vec!["synth", &name, "--features", &features, "--seed", "1"],
-            ] {
-                let done = std::process::Command::new(command()?)
-                    .args(arguments)
-                    .output()?;
-                if !done.status.success() {
-                    return Err(Error::other(
-                        String::from_utf8_lossy(&done.stderr).into_owned(),
-                    ));
-                }
-            }
-            file
-        }
-    };
-    let name = file.to_string_lossy().into_owned();
-    let arguments = [
-        "serve",
-        &name,
-        "--listen",
-        "127.0.0.1:0",
-        "--set",
-        "log_level=warn",
-    ];
-    let ours = Service::start(command()?, &arguments)?;
+pub async fn run(options: &Options) -> Result<bool> {
+    let ours = Service::of(&options.large()?)?;
     println!("ready after {:.0} ms", ours.ready.as_secs_f64() * 1e3);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(measure(options, &ours))
+    measure(options, &ours).await
 }
 
 async fn measure(options: &Options, ours: &Service) -> Result<bool> {
@@ -109,8 +74,7 @@ async fn measure(options: &Options, ours: &Service) -> Result<bool> {
     kept &= median < 10.0;
 
     let (path, bytes) = middling;
-    let own = std::env::current_exe()?;
-    let bare = Service::start(own, &["--bare".to_owned(), bytes.to_string()])?;
+    let bare = Service::bare(bytes)?;
     let mut ratios = vec![];
     let mut rates = vec![];
     for _ in 0..ROUNDS {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cabd::{Error, Result, Store};
 
 use crate::exit;
+use crate::output;
 
 /// The program that a change is sent by.
 pub const CLIENT: &str = concat!("cabd ", env!("CARGO_PKG_VERSION"));
@@ -39,7 +40,12 @@ pub fn run_to_end(command: impl Future<Output = Result<ExitCode>>) -> Result<Exi
 
 /// Opens the store; one that lives only as long as the command begins with the shipped catalogue.
 pub async fn open(location: &str) -> Result<Arc<dyn Store>> {
-    let store = cabd::open(location).await?;
+    let (store, waiting) = cabd::open_telling(location).await?;
+    if let Some(e) = waiting {
+        output::note(format!(
+            "warning: values cannot be derived for rows that other programs wrote: {e}"
+        ));
+    }
     if !store.capabilities().durable {
         store.change_catalog(&cabd::shipped()?).await?;
     }

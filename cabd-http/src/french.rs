@@ -151,7 +151,11 @@ const EXPECTATIONS: [(&str, &str); 16] = [
     ),
 ];
 
-const MORE_EXPECTATIONS: [(&str, &str); 4] = [
+const MORE_EXPECTATIONS: [(&str, &str); 5] = [
+    (
+        "ds, types, or names of feature types",
+        "ds, types, ou des noms de types d’élément",
+    ),
     ("RFC 3339, for example {}", "RFC 3339, par exemple {}"),
     ("at most {} characters", "au plus {} caractères"),
     ("at most {} levels", "au plus {} niveaux"),

@@ -130,7 +130,20 @@ const LIST: [&str; 8] = [
     "attributes",
 ];
 
-fn operation(o: &Operation<'_>) -> Value {
+/// The group that a path is shown in.
+fn tag(path: &str) -> &'static str {
+    let known = [
+        ("/features/types", "Feature types"),
+        ("/features/datasources", "Data sources"),
+        ("/features", "Features"),
+        ("/tiles", "Tiles"),
+        ("/clustertile", "Tiles"),
+    ];
+    let found = known.iter().find(|(start, _)| path.starts_with(start));
+    found.map_or("Documentation", |(_, tag)| tag)
+}
+
+fn operation(o: &Operation<'_>, tag: &str) -> Value {
     let mut parameters: Vec<Value> = o.parameters.iter().map(|n| parameter(n)).collect();
     if !o.forms.is_empty() {
         parameters.push(parameter("lang"));
@@ -174,7 +187,7 @@ fn operation(o: &Operation<'_>) -> Value {
         let name = format!("#/components/responses/{status}");
         responses.insert(status.to_string(), json!({"$ref": name}));
     }
-    json!({"get": {"operationId": o.id, "summary": o.summary, "parameters": parameters, "responses": responses}})
+    json!({"get": {"tags": [tag], "operationId": o.id, "summary": o.summary, "parameters": parameters, "responses": responses}})
 }
 
 /// The paths of tiles.
@@ -197,7 +210,7 @@ fn tiles() -> impl Iterator<Item = (String, Value)> {
             let typed = !part.is_empty();
             let mut parameters = vec!["z", "x", "y", "lang"];
             if typed {
-                parameters.extend(["type", "filter", "namefilter"]);
+                parameters.extend(["type", "filter", "namefilter", "bbox"]);
             }
             let parameters: Vec<Value> = parameters.into_iter().map(parameter).collect();
             let problems: &[u16] = if typed { &[400, 404, 503] } else { &[400, 503] };
@@ -215,7 +228,7 @@ fn tiles() -> impl Iterator<Item = (String, Value)> {
                 let name = format!("#/components/responses/{status}");
                 responses.insert(status.to_string(), json!({"$ref": name}));
             }
-            let tile = json!({"get": {"operationId": tile_id, "summary": format!("{summary}, {which}"),
+            let tile = json!({"get": {"tags": [tag(&format!("/{root}"))], "operationId": tile_id, "summary": format!("{summary}, {which}"),
                 "parameters": parameters, "responses": responses}});
             let description = operation(&Operation {
                 id: &json_id,
@@ -225,7 +238,7 @@ fn tiles() -> impl Iterator<Item = (String, Value)> {
                 schema: "TileJson",
                 list: false,
                 statuses: if typed { &[400, 404, 406, 503] } else { &[400, 406, 503] },
-            });
+            }, tag(&format!("/{root}")));
             [
                 (format!("/{root}{part}/{{z}}/{{x}}/{{y}}.mvt"), tile),
                 (format!("/{root}{part}/tilejson.json"), description),
@@ -363,7 +376,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
     ];
     let mut paths: Map<String, Value> = paths
         .iter()
-        .map(|(path, o)| ((*path).to_owned(), operation(o)))
+        .map(|(path, o)| ((*path).to_owned(), operation(o, tag(path))))
         .chain(tiles())
         .collect();
     for (path, method, operation) in openapi_edits::operations() {

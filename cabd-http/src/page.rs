@@ -136,7 +136,7 @@ fn tag(file: &EmbeddedFile) -> String {
 }
 
 /// The packings that files have and the client accepts, the smaller first.
-fn packings(accepted: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn packings(accepted: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let accepts = move |name: &str| {
         accepted.split(',').any(|item| {
             let mut parts = item.split(';').map(str::trim);

@@ -118,8 +118,7 @@ impl AuditStore for PgStore {
             Param::from(after.0),
             Param::from(Value::from(until.map(|c| c.0))),
         ];
-        self.stream(session, text, params, |wires, row| changeset(wires, row))
-            .await
+        self.stream(session, text, params, changeset).await
     }
 
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {

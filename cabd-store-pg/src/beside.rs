@@ -20,6 +20,8 @@ use crate::sql::audit::UNLOGGED;
 use crate::sql::{alter, ddl, ident, literal, name_of};
 use crate::types::column_type;
 
+/// What the name of a column that is being filled begins with.
+const FILLING: &str = "filling_";
 /// Rows from which values are made beside the old ones.
 const MANY: i64 = 10_000;
 
@@ -118,11 +120,46 @@ fn drop_hidden(f: &Filled) -> String {
     )
 }
 
+/// Columns that a change left which was broken off: table with schema, its name in SQL, column. Nobody fills one now if the
+/// lock of changes is held.
+pub(crate) async fn leftovers(
+    session: &Session,
+    catalog: &Catalog,
+) -> Result<Vec<(String, String, String)>> {
+    let rows = session
+        .client()?
+        .query(include_str!("../sql/filling_columns.sql"), &[&FILLING])
+        .await
+        .map_err(pg)?;
+    let found = rows
+        .iter()
+        .map(|r| -> (String, String) { (r.get(0), r.get(1)) });
+    let tables = catalog.tables();
+    let left = found.filter_map(|(table, column)| {
+        let t = tables.iter().find(|t| t.qualified() == table)?;
+        let declared = t.position(&column).is_some();
+        (!declared).then(|| (table, name_of(t), column))
+    });
+    Ok(left.collect())
+}
+
+async fn drop_leftovers(session: &Session) -> Result<()> {
+    for (_, table, column) in leftovers(session, &load(session).await?).await? {
+        let drop = format!(
+            "ALTER TABLE {table} DROP COLUMN IF EXISTS {}",
+            ident(&column)
+        );
+        shortly(session, &[drop]).await?;
+    }
+    Ok(())
+}
+
 async fn with_lock(
     session: &Session,
     change: &CatalogChange,
     filled: &mut Vec<Filled>,
 ) -> Result<CatalogPlan> {
+    drop_leftovers(session).await?;
     session
         .run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .await?;
@@ -133,10 +170,10 @@ async fn with_lock(
     }
     session.run("BEGIN").await?;
     match evolve::apply(session, change, filled).await {
-        Ok(plan) => {
+        Ok(mut plan) => {
             session.run("COMMIT").await?;
             if !filled.is_empty() {
-                crate::bulk::validate_keys(session, &load(session).await?).await?;
+                plan.warnings.extend(validate(session).await);
             }
             Ok(plan)
         }
@@ -145,6 +182,18 @@ async fn with_lock(
             Err(e)
         }
     }
+}
+
+/// Validates the keys that the change left; it is made, whatever comes of that.
+async fn validate(session: &Session) -> Option<String> {
+    let checked = async {
+        let catalog = load(session).await?;
+        crate::bulk::validate_keys(session, &catalog).await
+    };
+    let e = checked.await.err()?;
+    Some(format!(
+        "the change is made; a foreign key is yet to be checked against the rows ({e}): `cabd doctor` names it"
+    ))
 }
 
 /// The changes of type of large tables.
@@ -210,7 +259,7 @@ async fn fill(session: &Session, action: &Action, filled: &mut Vec<Filled>) -> R
         return Ok(());
     };
     let c = &table.columns[*column];
-    let hidden: String = format!("filling_{}", c.name).chars().take(60).collect();
+    let hidden: String = format!("{FILLING}{}", c.name).chars().take(60).collect();
     let Some(way) = Way::new(action, &from.name, &hidden) else {
         return Ok(());
     };

@@ -24,21 +24,22 @@ use crate::{beside, evolve, registered};
 impl PgStore {
     /// The present catalogue, over a connection in use.
     pub(crate) async fn catalog_on(&self, session: &mut Session) -> Result<Arc<Catalog>> {
-        let version = version(session).await?;
-        let known = self
+        let now = stamp(session).await?;
+        let (of, known) = self
             .catalog
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if known.version == version {
+        if of == now {
             return Ok(known);
         }
         session
             .begin("ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await?;
+        let now = stamp(session).await?;
         let catalog = Arc::new(load(session).await?);
         session.commit().await?;
-        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog.clone();
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = (now, catalog.clone());
         Ok(catalog)
     }
 }
@@ -60,6 +61,21 @@ impl PgStore {
             }
         }
     }
+}
+
+/// The catalogue's version, and what tells apart the views that its types are read from.
+pub(crate) type Stamp = (i64, i64);
+
+async fn stamp(session: &Session) -> Result<Stamp> {
+    let statement = session
+        .prepare(include_str!("../sql/catalog_stamp.sql"))
+        .await?;
+    let row = session
+        .client()?
+        .query_one(&statement, &[])
+        .await
+        .map_err(pg)?;
+    Ok((row.try_get(0).map_err(pg)?, row.try_get(1).map_err(pg)?))
 }
 
 /// The catalogue's version.
@@ -89,8 +105,13 @@ impl CatalogStore for PgStore {
             .await?;
         let old = load(&session).await?;
         let planned = evolve::plan(&session, &old, change).await;
+        let left = beside::leftovers(&session, &old).await;
         session.rollback().await?;
-        Ok(planned?.plan)
+        let mut plan = planned?.plan;
+        plan.warnings.extend(left?.into_iter().map(|(table, _, column)| {
+            format!("a change of type was broken off and left {table}.{column}; the next change drops it")
+        }));
+        Ok(plan)
     }
 
     async fn catalog_history(&self) -> Result<Vec<CatalogCommit>> {

@@ -80,6 +80,15 @@ pub(crate) async fn examine(store: &PgStore) -> Result<Vec<Finding>> {
         }
     }
     staging(&mut report, &present, &catalog);
+    for (table, _, column) in crate::beside::leftovers(&session, &catalog).await? {
+        report.add(
+            Severity::Note,
+            "schema",
+            format!("{table}.{column}"),
+            "is filled by a change of type that is under way, or was broken off",
+            "the next change of the catalogue drops what was left",
+        );
+    }
     view_drift(&session, &mut report, &present, &catalog).await?;
     metadata(&session, &mut report, &catalog).await?;
     report.0.sort_by_key(|f| std::cmp::Reverse(f.severity));

@@ -35,7 +35,7 @@ use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::id::CommitNumber;
 use cabd_core::query::FeatureQuery;
 use cabd_core::store::{
-    AuditStore, Capabilities, FeatureStore, Finding, Hooks, LogReader, Store, StoreInfo,
+    AuditStore, Capabilities, DeriveExt, FeatureStore, Finding, Hooks, LogReader, Store, StoreInfo,
 };
 
 use crate::error::pg;
@@ -50,7 +50,7 @@ const OLDEST_SERVER: i32 = 140_000;
 /// version grew. Several programs may read and write one database at the same time.
 pub struct PgStore {
     pool: Pool,
-    catalog: RwLock<Arc<Catalog>>,
+    catalog: RwLock<(catalog::Stamp, Arc<Catalog>)>,
     log_reader: RwLock<Option<LogReader>>,
     /// Whether a big load left foreign keys to validate.
     unvalidated: AtomicBool,
@@ -67,6 +67,9 @@ impl std::fmt::Debug for PgStore {
 
 impl PgStore {
     /// Opens the cabd store in a database; an older one is brought up to date in one transaction.
+    ///
+    /// Rows that other programs have written are not looked at: `cabd::open` does that, or
+    /// [`DeriveExt::derive_foreign`](cabd_core::store::DeriveExt::derive_foreign) at any time.
     ///
     /// # Errors
     /// [`ErrorKind::NotAStore`] where the database has no cabd tables, [`ErrorKind::NewerStore`] where a newer program
@@ -117,7 +120,10 @@ impl PgStore {
     fn new(url: &str) -> Result<Self> {
         Ok(Self {
             pool: Pool::new(config::read(url)?)?,
-            catalog: RwLock::new(Arc::new(Catalog::assemble(-1, Manifest::default()))),
+            catalog: RwLock::new((
+                (-1, 0),
+                Arc::new(Catalog::assemble(-1, Manifest::default())),
+            )),
             unvalidated: AtomicBool::new(false),
             log_reader: RwLock::default(),
             hooks: Hooks::default(),
@@ -211,14 +217,20 @@ impl Store for PgStore {
     }
 
     async fn doctor(&self) -> Result<Vec<Finding>> {
-        doctor::examine(self).await
+        let mut found = doctor::examine(self).await?;
+        found.extend(self.underived().await?);
+        Ok(found)
     }
 
     async fn close(&self) -> Result<()> {
         if self.unvalidated.swap(false, Ordering::Relaxed) {
             let mut session = self.pool.session().await?;
             let catalog = self.catalog_on(&mut session).await?;
-            bulk::validate_keys(&session, &catalog).await?;
+            let checked = bulk::validate_keys(&session, &catalog).await;
+            self.pool.close();
+            return checked.map_err(|e| {
+                e.hint("everything that was loaded is there; `cabd doctor` names the key that is not checked yet")
+            });
         }
         self.pool.close();
         Ok(())

@@ -23,6 +23,18 @@ pub(crate) fn version(conn: &Connection) -> Result<i64> {
         .map_err(db("read the catalogue's version"))
 }
 
+/// What a catalogue that was read depends on: its version, and SQLite's count of changes of tables and views, by anybody.
+pub(crate) type Stamp = (i64, i64);
+
+/// The present stamp, two cheap queries.
+pub(crate) fn stamp(conn: &Connection) -> Result<Stamp> {
+    let changes = conn
+        .prepare_cached("SELECT schema_version FROM pragma_schema_version")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map_err(db("read the schema's version"))?;
+    Ok((version(conn)?, changes))
+}
+
 fn bodies<T: serde::de::DeserializeOwned>(conn: &Connection, kind: &str) -> Result<Vec<T>> {
     let doing = db("read the catalogue");
     let mut s = conn

@@ -12,8 +12,10 @@ use crate::functions;
 
 /// How long a statement waits for another process before it gives up.
 const BUSY: Duration = Duration::from_secs(15);
-/// Page cache of a connection, in KiB.
-const CACHE_KIB: i64 = 16 * 1024;
+/// Page cache of the writer, in KiB.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+/// Page cache of a reader, in KiB: there may be many at once, and the system keeps the file's pages as well.
+const READER_CACHE_KIB: i64 = 2 * 1024;
 /// Readers kept open while nobody reads.
 const IDLE_READERS: usize = 8;
 
@@ -74,13 +76,13 @@ impl Drop for Reader {
     }
 }
 
-fn prepare(conn: &Connection) -> Result<()> {
+fn prepare(conn: &Connection, cache_kib: i64) -> Result<()> {
     let doing = db("prepare the connection");
     conn.busy_timeout(BUSY).map_err(&doing)?;
     functions::register(conn).map_err(&doing)?;
     conn.pragma_update(None, "foreign_keys", true)
         .map_err(&doing)?;
-    conn.pragma_update(None, "cache_size", -CACHE_KIB)
+    conn.pragma_update(None, "cache_size", -cache_kib)
         .map_err(&doing)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
@@ -106,7 +108,7 @@ pub(crate) fn open_writer(path: &Path, create: bool) -> Result<(Connection, bool
         }
         Err(e) => return Err(at(db("open the file")(e))),
     };
-    prepare(&conn).map_err(at)?;
+    prepare(&conn, WRITER_CACHE_KIB).map_err(at)?;
     let read_only = conn
         .is_readonly("main")
         .map_err(db("open the file"))
@@ -154,7 +156,7 @@ impl Pool {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 let conn =
                     Connection::open_with_flags(&self.path, flags).map_err(db("open the file"))?;
-                prepare(&conn)?;
+                prepare(&conn, READER_CACHE_KIB)?;
                 conn
             }
         };

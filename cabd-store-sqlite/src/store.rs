@@ -36,7 +36,7 @@ use crate::{audit, catalog, doctor, evolve, features, migrate, registered, spati
 /// ```
 pub struct SqliteStore {
     pub(crate) pool: Arc<Pool>,
-    catalog: Arc<Mutex<Arc<Catalog>>>,
+    catalog: Arc<Mutex<(catalog::Stamp, Arc<Catalog>)>>,
     pub(crate) log_reader: Arc<Mutex<Option<LogReader>>>,
     hooks: Hooks,
 }
@@ -51,6 +51,9 @@ impl std::fmt::Debug for SqliteStore {
 
 impl SqliteStore {
     /// Opens an existing inventory and brings its schema up to date; read-only where the file is.
+    ///
+    /// Rows that other programs have written are looked at before the first change, not here: `cabd::open` does that, or
+    /// [`DeriveExt::derive_foreign`](cabd_core::store::DeriveExt::derive_foreign) at any time.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] without the file, [`ErrorKind::NotAStore`] for a file of another program,
@@ -143,28 +146,28 @@ impl SqliteStore {
     fn new(path: &Path, conn: Connection, read_only: bool) -> Self {
         Self {
             pool: Arc::new(Pool::new(path.to_owned(), conn, read_only)),
-            catalog: Arc::new(Mutex::new(Arc::new(Catalog::assemble(
-                -1,
-                Manifest::default(),
-            )))),
+            catalog: Arc::new(Mutex::new((
+                (-1, -1),
+                Arc::new(Catalog::assemble(-1, Manifest::default())),
+            ))),
             log_reader: Arc::default(),
             hooks: Hooks::default(),
         }
     }
 
-    /// The catalogue as a connection sees it, loaded anew when its version changed.
+    /// The catalogue as a connection sees it, loaded anew when its version has changed, or a table or view.
     fn catalog_of(&self) -> impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + use<> {
         let cache = self.catalog.clone();
         move |conn| {
-            let version = catalog::version(conn)?;
-            let known = cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if known.version == version {
+            let stamp = catalog::stamp(conn)?;
+            let (of, known) = cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if of == stamp {
                 return Ok(known);
             }
             let fresh = Arc::new(catalog::load(conn)?);
             let mut cached = cache.lock().unwrap_or_else(PoisonError::into_inner);
-            if fresh.version > cached.version {
-                *cached = fresh.clone();
+            if stamp > cached.0 {
+                *cached = (stamp, fresh.clone());
             }
             Ok(fresh)
         }
@@ -399,8 +402,11 @@ impl Store for SqliteStore {
     }
 
     async fn doctor(&self) -> Result<Vec<Finding>> {
-        self.read(|conn, catalog| doctor::examine(conn, &catalog))
-            .await
+        let mut found = self
+            .read(|conn, catalog| doctor::examine(conn, &catalog))
+            .await?;
+        found.extend(self.underived().await?);
+        Ok(found)
     }
 
     async fn close(&self) -> Result<()> {

@@ -8,9 +8,7 @@ use cabd_store_pg::PgStore;
 #[cfg(feature = "sqlite")]
 use cabd_store_sqlite::SqliteStore;
 
-#[cfg(any(test, not(all(feature = "sqlite", feature = "pg"))))]
-use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::memory::MemoryStore;
 use crate::store::{DeriveExt, Store};
 
@@ -84,7 +82,8 @@ pub fn without_password(location: &str) -> String {
 /// Opens a store that exists.
 ///
 /// Derived values of rows that other programs have written since the last time are filled in, as a change of their own
-/// ([`DeriveExt::derive_foreign`]); not where the store cannot be written.
+/// ([`DeriveExt::derive_foreign`]); not where the store cannot be written. Where that fails the store opens all the same, with a
+/// warning through `tracing`: see [`open_telling`].
 ///
 /// The location is a file path (with or without `sqlite:` before it), `postgres://…` or `postgresql://…`, or
 /// `memory:` for a new, empty store of this process.
@@ -114,8 +113,21 @@ pub fn without_password(location: &str) -> String {
 /// | `Unsupported` | this build leaves the back-end out |
 /// | `Invalid` | the location is none of the forms above |
 pub async fn open(location: &str) -> Result<Arc<dyn Store>> {
+    let (store, waiting) = open_telling(location).await?;
+    if let Some(e) = waiting {
+        tracing::warn!(error = %e, "values cannot be derived for rows that other programs wrote");
+    }
+    Ok(store)
+}
+
+/// As [`open`], and why values cannot be derived for rows that other programs wrote, where that is so. The rows wait, and
+/// are tried again at the next opening; [`Store::doctor`] names it too.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_telling(location: &str) -> Result<(Arc<dyn Store>, Option<Error>)> {
     let store = match Location::read(location)? {
-        Location::Memory => return Ok(Arc::new(MemoryStore::new())),
+        Location::Memory => return Ok((Arc::new(MemoryStore::new()), None)),
         Location::File(path) => {
             if !path.try_exists()? {
                 return Err(Error::not_found("the store does not exist")
@@ -126,9 +138,9 @@ pub async fn open(location: &str) -> Result<Arc<dyn Store>> {
         }
         Location::Server(url) => open_server(url).await?,
     };
-    // Where that fails now the rows wait; reading must not fail for it, and `cabd derive` says what is wrong.
-    let _ = store.derive_foreign().await;
-    Ok(store)
+    // Reading must not fail for it, and who may only read has nothing to mend.
+    let failed = store.derive_foreign().await.err();
+    Ok((store, failed.filter(|e| e.kind() != ErrorKind::Denied)))
 }
 
 /// Opens a store, or makes it where there is none: a new file, or cabd's tables in an existing SpatiaLite file or

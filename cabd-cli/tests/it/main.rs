@@ -8,6 +8,7 @@ mod derive;
 mod exports;
 mod interruptions;
 mod loads;
+mod new_types;
 mod real_data;
 mod refusals;
 mod serves;

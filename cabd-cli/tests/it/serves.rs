@@ -46,14 +46,14 @@ impl Serving {
     }
 
     /// Head and body of an answer.
-    fn get(&self, path: &str) -> (String, String) {
+    pub fn get(&self, path: &str) -> (String, String) {
         let mut text = String::new();
         self.send(path).read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
     }
 
-    fn signal(&self) {
+    pub fn signal(&self) {
         let done = Command::new("kill")
             .arg(self.child.id().to_string())
             .status()
@@ -61,7 +61,7 @@ impl Serving {
         assert!(done.success());
     }
 
-    fn end(&mut self) -> (Option<i32>, String) {
+    pub fn end(&mut self) -> (Option<i32>, String) {
         let begun = Instant::now();
         let code = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -177,13 +177,19 @@ pub fn adopted(catalog: &Catalog, ft: &FeatureType, facts: Facts) -> (Manifest, 
             "updates_pending" => Some(Computed::UpdatesPending),
             _ => None,
         };
-        if a.computed.is_none() {
+        if a.id == "datasource_url" {
+            a.data_type = DataType::Url;
+            a.url = Some("features/datasources/{cabd_id}".to_owned());
+        }
+        let taken = a.computed.is_some() || a.url.is_some();
+        if !taken {
             notes.push(format!(
-                "{}: the view computes it, no column of {}.{} holds it; left out",
+                "{}: the view computes it, no column of {}.{} holds it; left out. A generated view that is replaced by one with \
+                 this column, and its row in the metadata, serve it again",
                 a.id, facts.table.0, facts.table.1
             ));
         }
-        a.computed.is_some()
+        taken
     });
     if let Some(rule) = &mut out.geometry {
         let kinds: Vec<&(String, DataType)> = facts

@@ -155,6 +155,31 @@ pub async fn what_other_programs_write_is_derived_at_the_next_look(
     );
 }
 
+/// Where nothing can be derived for a row of another program, the doctor says why, until it can.
+pub async fn what_cannot_be_derived_is_told(store: &dyn Store, other: &dyn Elsewhere) {
+    furnish_zones(store).await;
+    write(store, vec![gauge(1, -76.0, 45.0)]).await;
+    let derived = |found: Vec<crate::store::Finding>| -> Vec<String> {
+        let about = found.into_iter().filter(|f| f.check == "derived");
+        about.map(|f| f.message).collect()
+    };
+    assert!(derived(store.doctor().await.unwrap()).is_empty());
+    let river = |name: &str| {
+        let one = Operation::new(catchments(), Action::Update).set("code", 10);
+        vec![one.set("river", name)]
+    };
+    write(store, river("A river with a long name")).await;
+    let place = vec![("original_point", Given::Point(-76.0, 45.0))];
+    other.edit("gauges", Edit::Insert, &place).await;
+    let failed = store.derive_foreign().await.unwrap_err();
+    let told = derived(store.doctor().await.unwrap());
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains(failed.message()), "{told:?} {failed}");
+    write(store, river("Short")).await;
+    assert!(store.derive_foreign().await.unwrap().commit.is_some());
+    assert!(derived(store.doctor().await.unwrap()).is_empty());
+}
+
 async fn all_of_gauges(store: &dyn Store) -> Vec<crate::store::Record> {
     all(store, gauges()).await
 }

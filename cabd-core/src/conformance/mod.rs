@@ -30,6 +30,7 @@
 // A case says what it wants by panicking, and its name is its documentation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+pub mod by_hand;
 mod cases;
 pub mod elsewhere;
 pub mod faults;
@@ -43,7 +44,7 @@ use futures::future::BoxFuture;
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, editing, evolution,
     evolution_of_types, filters, followed, labels, logged, names, paging, parts, queries, space,
-    supers, tiles, updates, values, writing,
+    supers, survival, tiles, updates, values, writing,
 };
 
 use crate::store::Store;

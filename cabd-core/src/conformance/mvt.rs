@@ -247,7 +247,7 @@ fn geometry(class: u64, commands: &[u32]) -> Vec<Vec<(i64, i64)>> {
                 1 => {
                     assert!(!open, "a ring is closed before the next begins");
                     assert!(class == 1 || count == 1, "lines begin one by one");
-                    assert!(class == 1 && n == 0 || class != 1 || (dx, dy) != (0, 0));
+                    assert!(class != 1 || n == 0 || (dx, dy) != (0, 0));
                     parts.push(vec![at]);
                     open = class == 3;
                 }

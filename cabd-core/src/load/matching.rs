@@ -126,12 +126,53 @@ pub(super) struct Existing {
     pub(super) shared: HashSet<Uuid>,
     /// Rows of each part by feature.
     pub(super) parts: Vec<HashMap<Uuid, Vec<Record>>>,
-    /// The features themselves, where a row only completes them.
+    /// The features themselves, where a row only completes them, or may.
     pub(super) features: HashMap<Uuid, Record>,
+    /// Features that were there before this source: they have values that the row gives as well and no source stands for.
+    pub(super) joined: HashSet<Uuid>,
     /// Where features are shown that have several geometries.
     pub(super) places: HashMap<Uuid, Geometry>,
     /// How new the features are.
     pub(super) newness: HashMap<Uuid, Value>,
+}
+
+impl Existing {
+    /// The columns of which the row has a value and no source is known for what is there; those that are derived say nothing.
+    fn unsourced_columns<'a>(
+        &'a self,
+        mapper: &'a Mapper,
+        row: &'a MappedRow,
+        id: &Uuid,
+    ) -> impl Iterator<Item = &'a str> {
+        let target = &mapper.target;
+        let sources = self.attributes.get(id);
+        let given = target
+            .tracked
+            .iter()
+            .zip(target.source_fields.iter().skip(1));
+        given.filter_map(move |(t, field)| {
+            let of = target
+                .feature_type
+                .as_ref()?
+                .attribute(field.strip_suffix("_ds")?)?;
+            let is_own = t.part.is_none() && of.derived.is_none() && !row.main[t.rule].is_null();
+            let unknown = sources.is_none_or(|s| s.get(field).is_null());
+            let column = target.main.rules[t.rule].column;
+            (is_own && unknown).then(|| target.main.table.columns[column].name.as_str())
+        })
+    }
+
+    fn unsourced(&self, mapper: &Mapper, row: &MappedRow, id: &Uuid) -> bool {
+        self.unsourced_columns(mapper, row, id).next().is_some()
+    }
+
+    fn was_there(&self, mapper: &Mapper, row: &MappedRow, id: &Uuid) -> bool {
+        let Some(feature) = self.features.get(id) else {
+            return false;
+        };
+        let mut columns = self.unsourced_columns(mapper, row, id);
+        columns.any(|column| !feature.get(column).is_null())
+    }
 }
 
 /// A row that is not loaded.
@@ -563,11 +604,20 @@ impl<'a> Matcher<'a> {
                 }
             }
         }
-        let near = old().filter(|(_, _, how)| *how == How::Near);
-        let near: Vec<Value> = near.map(|(_, id, _)| Value::Uuid(*id)).collect();
-        if !near.is_empty() {
-            let query = RecordQuery::of(mapper.target.main.relation.clone()).with(ID, near);
+        // Of features that only follow a source, their own values need not be known: those it gave are its own.
+        let asked = old().filter(|(row, id, how)| match how {
+            How::Near => true,
+            _ => row.id.is_none() && row.source.is_some() && out.unsourced(mapper, row, id),
+        });
+        let asked: Vec<(&MappedRow, Uuid, How)> =
+            asked.map(|(row, id, how)| (row, *id, *how)).collect();
+        if !asked.is_empty() {
+            let ids = asked.iter().map(|(_, id, _)| Value::Uuid(*id));
+            let query = RecordQuery::of(mapper.target.main.relation.clone()).with(ID, ids);
             out.features = by_key(self.store.all_records(&query).await?, ID);
+            let same = asked.iter().filter(|(_, _, how)| *how == How::Same);
+            let joined = same.filter(|(row, id, _)| out.was_there(mapper, row, id));
+            out.joined = joined.map(|(_, id, _)| *id).collect();
         }
         let main = &mapper.target.main;
         let table = &main.table;

@@ -93,6 +93,9 @@ impl Maker {
             let column = target.source_fields.get(tracked + 1)?;
             attributes?.get(column).as_uuid()
         };
+        // Found by the source's identifier, which it may have got by nearness: then it is completed as it was at first.
+        let by_source = how == How::Same && row.id.is_none() && source.is_some();
+        let joined = by_source && existing.joined.contains(&id);
         // Where each rule's value is tracked.
         let tracked_at = |part: Option<usize>, rule: usize| {
             target
@@ -109,15 +112,18 @@ impl Maker {
                           nullable: bool| {
             let tracked = tracked_at(part, rule);
             let ds = tracked.and_then(given);
+            let present = old.map(|o| o.get(column)).filter(|v| !v.is_null());
             let say = match how {
-                How::Near => {
-                    let filled = old.is_some_and(|o| !o.get(column).is_null()) || ds.is_some();
-                    match (value.is_null(), filled) {
-                        (true, _) => Say::Nothing,
-                        (false, true) => Say::Kept,
-                        (false, false) => Say::Set,
-                    }
-                }
+                How::Near => match (value.is_null(), present.is_some() || ds.is_some()) {
+                    (true, _) => Say::Nothing,
+                    (false, true) => Say::Kept,
+                    (false, false) => Say::Set,
+                },
+                // A value that no source gave was there before this source.
+                _ if joined && ds.is_none() && present.is_some() => match present == Some(value) {
+                    true => Say::Nothing,
+                    false => Say::Kept,
+                },
                 _ => follow(value, tracked.is_some(), ds, source, shared),
             };
             let say = match say {
@@ -153,7 +159,7 @@ impl Maker {
         }
         // The place that an export shows may be a better one than the input's: coming back, it says nothing new.
         let moved = row.geometry.is_some() && existing.places.get(&id) != row.geometry.as_ref();
-        mask.push(how == How::Same && !shared && moved);
+        mask.push(how == How::Same && !shared && !joined && moved);
         let mut values = row.main;
         values.push(row.geometry.into());
         let shape = Shape {

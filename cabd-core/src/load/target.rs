@@ -87,9 +87,9 @@ impl Target {
                 wkt.extend(rule.from.iter().cloned());
                 continue;
             }
-            if ft.attribute(&rule.to).is_none()
-                && let Some(link) = ft.link(&rule.to)
-            {
+            // An array of the link's labels may have its name.
+            let stored = ft.attribute(&rule.to).is_some_and(|a| a.is_stored());
+            if !stored && let Some(link) = ft.link(&rule.to) {
                 links.push(link_rules(catalog, &ft, link, rule)?);
                 continue;
             }

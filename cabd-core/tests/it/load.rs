@@ -78,6 +78,14 @@ pub fn with(name: &str) -> LoadOptions {
     }
 }
 
+/// With a mapping written as text.
+pub fn of(toml: &str) -> LoadOptions {
+    LoadOptions {
+        mapping: Some(Mapping::from_toml(toml).unwrap()),
+        ..LoadOptions::default()
+    }
+}
+
 pub fn plain(feature_type: &str) -> LoadOptions {
     LoadOptions {
         feature_type: Some(feature_type.into()),
@@ -142,13 +150,6 @@ const DAMS: &str = r#"
     to = "complete_level_code"
     constant = 1
 "#;
-
-fn of(toml: &str) -> LoadOptions {
-    LoadOptions {
-        mapping: Some(Mapping::from_toml(toml).unwrap()),
-        ..LoadOptions::default()
-    }
-}
 
 async fn value(store: &MemoryStore, name: &str, attribute: &str) -> Value {
     one(store, "dams", &format!("dam_name_en:eq:{name}"))

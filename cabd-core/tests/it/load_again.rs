@@ -3,13 +3,13 @@
 use std::io::Cursor;
 
 use cabd_core::format::{Format, write_features};
-use cabd_core::load::{Input, LoadOptions, Mapping, Match, NoteKind};
+use cabd_core::load::{Input, Match, NoteKind};
 use cabd_core::memory::MemoryStore;
 use cabd_core::store::{AuditStore, CatalogStore, FeatureStore, FeatureStoreExt};
 use cabd_core::synth::Synth;
 use cabd_core::{ChangeHead, FeatureQuery, Geometry, Operation, Uuid, Value};
 
-use crate::load::{inventory, loaded, plain, run, text};
+use crate::load::{inventory, loaded, of, plain, run, text};
 
 async fn exported(store: &MemoryStore, feature_type: &str, format: Format) -> Input {
     let answer = store
@@ -138,15 +138,11 @@ const DATED: &str = r#"
 fn a_row_older_than_what_its_source_gave_changes_nothing() {
     run(async {
         let store = inventory().await;
-        let options = |toml: &str| LoadOptions {
-            mapping: Some(Mapping::from_toml(toml).unwrap()),
-            ..LoadOptions::default()
-        };
         let file = |rows: &str| vec![text("d.csv", format!("id,name,lon,lat,year\n{rows}"))];
         let first = "1,New,-75.5,45.4,2020\n2,Other,-75.6,45.4,2018\n3,None,-75.7,45.4,\n";
-        loaded(&store, file(first), options(DATED)).await.unwrap();
+        loaded(&store, file(first), of(DATED)).await.unwrap();
         let older = "1,Old,-75,45,2019\n2,Newer,-75.6,45.4,2019\n3,Now,-75.7,45.4,1900\n4,Added,-75,45,1900\n";
-        let (report, _) = loaded(&store, file(older), options(DATED)).await.unwrap();
+        let (report, _) = loaded(&store, file(older), of(DATED)).await.unwrap();
         let counts = (
             report.inserted,
             report.updated,
@@ -166,17 +162,79 @@ fn a_row_older_than_what_its_source_gave_changes_nothing() {
         names.sort();
         assert_eq!(names, ["Added", "New", "Newer", "Now"]);
         // The same rows again are not older.
-        let (again, _) = loaded(&store, file(first), options(DATED)).await.unwrap();
+        let (again, _) = loaded(&store, file(first), of(DATED)).await.unwrap();
         assert_eq!((again.older, again.updated), (1, 1), "{again:#?}");
         for wrong in ["height_m", "dam_name_en", "nothing"] {
             let toml = DATED.replace(
                 "\"construction_year\"\n    [point]",
                 &format!("{wrong:?}\n    [point]"),
             );
-            let e = loaded(&store, file(first), options(&toml))
-                .await
-                .unwrap_err();
+            let e = loaded(&store, file(first), of(&toml)).await.unwrap_err();
             assert_eq!(e.field_name(), Some("keep_newer"), "{e:?}");
         }
+    });
+}
+
+const JOINING: &str = r#"
+    type = "dams"
+    [source]
+    name = "Plants"
+    id = ["id"]
+    [match]
+    rule = "near:500"
+    [point]
+    crs = "EPSG:4617"
+    x = "lon"
+    y = "lat"
+    [[fields]]
+    to = "owner"
+    from = ["owner"]
+    [[fields]]
+    to = "facility_name_en"
+    from = ["plant"]
+    [[fields]]
+    to = "use_analysis"
+    constant = true
+"#;
+
+#[test]
+fn a_feature_that_a_source_only_completed_is_not_overwritten_by_its_next_load() {
+    run(async {
+        let store = inventory().await;
+        let place = || Geometry::point(-75.5, 45.4);
+        let by_hand = Operation::insert_feature("dams", Uuid::from_u128(1))
+            .set("owner", "Ann")
+            .set("use_analysis", false)
+            .set("geometry", place());
+        store
+            .apply_all(&ChangeHead::default(), vec![by_hand])
+            .await
+            .unwrap();
+        let load = async |rows: &str| {
+            let file = text("p.csv", format!("id,owner,plant,lon,lat\n{rows}"));
+            loaded(&store, vec![file], of(JOINING)).await.unwrap().0
+        };
+        let first = load("7,Bob,Mill Plant,-75.501,45.4\n8,Cy,Far Plant,-70,45\n").await;
+        assert_eq!((first.inserted, first.updated), (1, 1));
+        let again = load("7,Bob,Mill Plant,-75.501,45.4\n8,Cy,Far Plant,-70,45\n").await;
+        assert_eq!((again.unchanged, again.commit), (2, None), "{again:#?}");
+        let newer = load("7,Eve,New Plant,-75.502,45.4\n8,Dan,Far Plant,-70.5,45\n").await;
+        assert_eq!(newer.updated, 2);
+
+        let all = store.collect(&FeatureQuery::of("dams")).await.unwrap();
+        let of = |plant: &str, name: &str| {
+            let rows = all.iter().flat_map(|b| (0..b.rows()).map(move |r| (b, r)));
+            let mut found = rows.filter(|(b, r)| b.value(*r, "facility_name_en") == plant.into());
+            let (batch, row) = found.next().unwrap();
+            batch.value(row, name)
+        };
+        // What the source filled in follows it; what was there before does not, the place included.
+        assert_eq!(of("New Plant", "owner"), Value::from("Ann"));
+        assert_eq!(of("New Plant", "use_analysis"), Value::from(false));
+        assert_eq!(of("New Plant", "geometry"), Value::from(place()));
+        // What the source made follows it in everything.
+        assert_eq!(of("Far Plant", "owner"), Value::from("Dan"));
+        let moved = Value::from(Geometry::point(-70.5, 45.0));
+        assert_eq!(of("Far Plant", "geometry"), moved);
     });
 }

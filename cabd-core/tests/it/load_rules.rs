@@ -1,19 +1,12 @@
 //! What mappings can say beyond columns: look-ups, matches by name, conditions, forms of words, shared tables.
 
 use cabd_core::catalog::Relation;
-use cabd_core::load::{LoadOptions, Mapping, Match, NoteKind, source_id};
+use cabd_core::load::{LoadOptions, Match, NoteKind, source_id};
 use cabd_core::memory::MemoryStore;
 use cabd_core::store::{AuditStore, FeatureStoreExt, RecordQuery, StoreExt};
 use cabd_core::{FeatureQuery, Value};
 
-use crate::load::{inventory, loaded, one, run, text};
-
-fn of(toml: &str) -> LoadOptions {
-    LoadOptions {
-        mapping: Some(Mapping::from_toml(toml).unwrap()),
-        ..LoadOptions::default()
-    }
-}
+use crate::load::{inventory, loaded, of, one, run, text};
 
 const DAMS: &str = r#"
     type = "dams"

@@ -24,11 +24,9 @@ fn the_reference_agrees_with_itself() {
 
 #[test]
 fn random_catalogues_are_changed_alike_and_undone() {
-    for seed in 0..12 {
-        for with_rows in [false, true] {
-            let (a, b) = (MemoryStore::new(), MemoryStore::new());
-            run(random::evolve(&a, &b, seed, 25, with_rows));
-        }
+    for seed in 0..24 {
+        let (a, b) = (MemoryStore::new(), MemoryStore::new());
+        run(random::evolve(&a, &b, seed, 25));
     }
 }
 

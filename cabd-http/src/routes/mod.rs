@@ -7,6 +7,7 @@ mod service;
 pub(crate) mod sources;
 mod status;
 mod summary;
+mod swagger;
 pub(crate) mod tiles;
 mod types;
 
@@ -60,6 +61,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .route("/health/ready", get(service::ready))
         .route("/metrics", get(service::metrics))
         .route(&path("/openapi.json"), handler(service::description));
+    router = swagger::add(router, prefix);
     for root in tiles::ROOTS {
         router = router.route(&path(&format!("{root}{{*tile}}")), get(tiles::answer));
     }

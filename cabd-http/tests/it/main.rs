@@ -9,5 +9,6 @@ mod openapi;
 mod page;
 mod refusals;
 mod same;
+mod shapes;
 mod support;
 mod tiles;

@@ -73,12 +73,10 @@ cabd_core::capability_suite!(run, in_a_database);
 #[test]
 fn random_catalogues_are_changed_as_in_the_reference_and_undone() {
     run(async {
-        for seed in 0..2 {
-            for with_rows in [false, true] {
-                let (store, ()) = furnished().await;
-                let reference = MemoryStore::new();
-                random::evolve(&reference, &*store, seed, 12, with_rows).await;
-            }
+        for seed in 0..4 {
+            let (store, ()) = furnished().await;
+            let reference = MemoryStore::new();
+            random::evolve(&reference, &*store, seed, 12).await;
         }
     });
 }

@@ -81,6 +81,18 @@ fn what_psql_writes_is_derived_at_the_next_look() {
 }
 
 #[test]
+fn what_cannot_be_derived_is_told() {
+    run(async {
+        let Some(url) = server::bare().await else {
+            return;
+        };
+        let store = PgStore::connect(&url).await.unwrap();
+        let psql = Psql(server::psql(&url).await);
+        elsewhere::what_cannot_be_derived_is_told(&store, &psql).await;
+    });
+}
+
+#[test]
 fn a_role_that_may_only_read_leaves_rows_of_others_as_they_are() {
     run(async {
         let Some(url) = server::bare().await else {

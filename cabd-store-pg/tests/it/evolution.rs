@@ -3,46 +3,16 @@
 use std::time::Duration;
 
 use cabd_core::catalog::{CatalogChange, Manifest};
+use cabd_core::conformance::by_hand::{self, comments_to};
+use cabd_core::conformance::evolution::healthy;
 use cabd_core::conformance::evolution_of_types::new_types_are_at_once_in_the_other_handle;
-use cabd_core::conformance::world::{
-    ask, found, furnish, id, manifest, only, update, weir, weirs, write,
-};
-use cabd_core::query::FeatureQuery;
-use cabd_core::store::{CatalogStore, FeatureStore, Severity, Store, operations};
-use cabd_core::{ChangeHead, ErrorKind, Operation, Value};
+use cabd_core::conformance::world::{ask, found, id, only, update, weir, weirs, write};
+use cabd_core::store::{CatalogStore, FeatureStore, Store, operations};
+use cabd_core::{ChangeHead, ErrorKind, Value};
 use cabd_store_pg::PgStore;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::server;
-
-pub async fn sound(store: &PgStore) {
-    let findings = store.doctor().await.unwrap();
-    let bad: Vec<_> = findings
-        .iter()
-        .filter(|f| f.severity >= Severity::Warning)
-        .collect();
-    assert!(bad.is_empty(), "{bad:#?}");
-}
-
-pub fn comments_to(data_type: &str) -> CatalogChange {
-    let mut all = manifest();
-    all.types
-        .retain(|t| t.id() == "weirs" || t.id() == "obstacles");
-    all.lists.clear();
-    all.sets.clear();
-    for ft in &mut all.types {
-        ft.attributes.retain(|a| a.id != "note");
-        for m in &mut ft.members {
-            m.columns.remove("note");
-        }
-        for a in &mut ft.attributes {
-            if a.id == "comments" {
-                a.data_type = data_type.parse().unwrap();
-            }
-        }
-    }
-    CatalogChange::of(all).narrow("weirs.comments")
-}
 
 #[tokio::test]
 async fn types_made_by_one_handle_are_at_once_in_another() {
@@ -107,7 +77,7 @@ async fn readers_and_writers_go_on_while_a_type_changes() {
         .unwrap();
     write(&first, vec![update(29_999).set("remarks", 1)]).await;
     assert_eq!(ask(&first, &q).await.of(29_999, "remarks"), Value::Int(1));
-    sound(&first).await;
+    healthy(&first).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +110,7 @@ async fn a_change_that_meets_a_long_write_says_that_the_store_is_busy() {
     go.send(()).unwrap();
     long.await.unwrap().unwrap();
     store.evolve(&change).await.unwrap();
-    sound(&store).await;
+    healthy(&*store).await;
 }
 
 const BEAVERS: &str = "
@@ -164,97 +134,15 @@ const BEAVERS: &str = "
     INSERT INTO cabd.feature_types (type, data_view, name_en, name_fr, data_table)
         VALUES ('beaver_dams', 'cabd.beavers', 'Beaver Dams', 'Barrages de castors', '{beaver_dams.beaver_dams}')";
 
-const LODGES: &str = r#"
-    [type]
-    id = "lodges"
-    name = { en = "Lodges", fr = "Huttes" }
-    [[members]]
-    type = "weirs"
-    [[members]]
-    type = "beaver_dams"
-    [[attributes]]
-    id = "cabd_id"
-    type = "uuid"
-    [[attributes]]
-    id = "feature_type"
-    type = "text"
-    computed = "feature_type"
-    [[attributes]]
-    id = "lodges"
-    type = "integer"
-    [[attributes]]
-    id = "geometry"
-    type = "geometry(point)"
-"#;
-
 #[tokio::test]
 async fn a_type_registered_by_sql_alone_is_served_read_only_and_adopted() {
     let Some(url) = server::with_world().await else {
         return;
     };
     let store = PgStore::connect(&url).await.unwrap();
-    write(&store, vec![weir(1), weir(2)]).await;
-    server::psql(&url)
-        .await
-        .batch_execute(BEAVERS)
-        .await
-        .unwrap();
-    let mut q = FeatureQuery::of("beaver_dams");
-    q.filter = Some(cabd_core::query::parse_filter("beavers:gte:4").unwrap());
-    q.bbox = Some("-76,44,-74,46".parse().unwrap());
-    q.names = vec![cabd_core::query::parse_name_filter("like:lodge").unwrap()];
-    let answer = ask(&store, &q).await;
-    assert_eq!(answer.ids(), [2]);
-    assert_eq!(answer.of(2, "size"), Value::from("Medium"));
-    q.lang = cabd_core::Lang::Fr;
-    assert_eq!(ask(&store, &q).await.of(2, "size"), Value::from("Moyen"));
-    assert_eq!(store.info().await.unwrap().features["beaver_dams"], 2);
-    sound(&store).await;
-    let op = Operation::update_feature("beaver_dams", id(1)).set("lodges", 9);
-    let e = store
-        .apply(&ChangeHead::default(), operations(vec![op]))
-        .await
-        .unwrap_err();
-    assert_eq!(e.kind(), ErrorKind::Unsupported);
-    assert!(e.next_step().unwrap().contains("cabd type adopt"), "{e:?}");
-    store
-        .evolve(&CatalogChange::of(Manifest::default()).rename("weirs.comments", "remarks"))
-        .await
-        .unwrap();
-    assert_eq!(
-        found(&store, &FeatureQuery::of("beaver_dams")).await,
-        [1, 2]
-    );
-
-    // It may be a member of a super type.
-    let lodges = Manifest::from_toml("lodges.toml", LODGES).unwrap();
-    store.evolve(&CatalogChange::of(lodges)).await.unwrap();
-    assert_eq!(store.count(&FeatureQuery::of("lodges")).await.unwrap(), 4);
-    let mut of_beavers = FeatureQuery::of("lodges");
-    of_beavers.types = vec!["beaver_dams".to_owned()];
-    assert_eq!(
-        ask(&store, &of_beavers).await.of(2, "lodges"),
-        Value::Int(2)
-    );
-    sound(&store).await;
-    let adopted = store.adopt("beaver_dams").await.unwrap();
-    assert!(
-        adopted.notes.iter().any(|n| n.starts_with("beavers:")),
-        "{:?}",
-        adopted.notes
-    );
-    let m = Manifest::from_toml("beavers.toml", &adopted.manifest.to_toml().unwrap()).unwrap();
-    store.evolve(&CatalogChange::of(m)).await.unwrap();
-    write(
-        &store,
-        vec![Operation::update_feature("beaver_dams", id(1)).set("lodges", 9)],
-    )
-    .await;
-    let answer = ask(&store, &FeatureQuery::of("beaver_dams")).await;
-    assert_eq!(
-        (answer.of(1, "lodges"), answer.of(1, "size")),
-        (Value::Int(9), "Medium".into())
-    );
+    let client = server::psql(&url).await;
+    let register = async { client.batch_execute(BEAVERS).await.unwrap() };
+    by_hand::a_type_registered_by_sql_alone_is_served_read_only_and_adopted(&store, register).await;
 }
 
 #[tokio::test]
@@ -264,70 +152,45 @@ async fn a_replaced_view_with_a_registered_column_is_read_and_drift_is_overwritt
         return;
     };
     let store = PgStore::connect(&url).await.unwrap();
-    furnish(&store).await;
-    write(&store, vec![weir(1).set("height_m", 2)]).await;
     let client = server::psql(&url).await;
-    for lang in ["en", "fr"] {
-        let view = format!("cabd.weirs_view_{lang}");
-        let made: String = client
-            .query_one("SELECT pg_get_viewdef($1::text::regclass)", &[&view])
-            .await
-            .unwrap()
-            .get(0);
-        let select = made.trim_end().trim_end_matches(';');
-        client
-            .batch_execute(&format!(
+    let replace = async {
+        for lang in ["en", "fr"] {
+            let view = format!("cabd.weirs_view_{lang}");
+            let text = "SELECT pg_get_viewdef($1::text::regclass)";
+            let made: String = client.query_one(text, &[&view]).await.unwrap().get(0);
+            let select = made.trim_end().trim_end_matches(';');
+            let text = format!(
                 "CREATE OR REPLACE VIEW {view} AS SELECT v.*, v.height_m * 2 AS double_height_m FROM ({select}) v"
-            ))
-            .await
-            .unwrap();
-    }
-    client
-        .batch_execute(
-            "INSERT INTO cabd.feature_type_metadata (view_name, field_name, name_en, data_type, vw_all_order)
+            );
+            client.batch_execute(&text).await.unwrap();
+        }
+    };
+    let register = async {
+        let text = "INSERT INTO cabd.feature_type_metadata (view_name, field_name, name_en, data_type, vw_all_order)
              VALUES ('cabd.weirs_view', 'double_height_m', 'Double', 'double', 50);
-             UPDATE cabd.feature_type_metadata SET name_en = 'Tallness' WHERE field_name = 'height_m' AND view_name = 'cabd.weirs_view'",
-        )
-        .await
-        .unwrap();
-    let mut q = weirs();
-    q.filter = Some(cabd_core::query::parse_filter("double_height_m:eq:4").unwrap());
-    assert_eq!(
-        ask(&store, &q).await.of(1, "double_height_m"),
-        Value::from(4.0)
-    );
-    write(&store, vec![update(1).set("height_m", 3)]).await;
-    assert_eq!(
-        ask(&store, &weirs()).await.of(1, "double_height_m"),
-        Value::from(6.0)
-    );
-    sound(&store).await;
-    let drift = store.catalog().await.unwrap().drift();
-    assert!(
-        drift
-            .iter()
-            .any(|d| d.object == "weirs.height_m" && d.present == "Tallness"),
-        "{drift:?}"
-    );
-    let plan = store.change_catalog(&manifest()).await.unwrap();
-    assert!(plan.is_empty() && !plan.drift.is_empty(), "{plan:?}");
-    store
-        .evolve(&CatalogChange::of(manifest()).overwrite_drift())
-        .await
-        .unwrap();
-    let catalog = store.catalog().await.unwrap();
-    assert_eq!(catalog.drift(), vec![]);
-    assert_eq!(
-        catalog
-            .feature_type("weirs")
-            .unwrap()
-            .attribute("height_m")
-            .unwrap()
-            .name
-            .en,
-        "Height"
-    );
-    sound(&store).await;
+             UPDATE cabd.feature_type_metadata SET name_en = 'Tallness' WHERE field_name = 'height_m' AND view_name = 'cabd.weirs_view'";
+        client.batch_execute(text).await.unwrap();
+    };
+    by_hand::a_replaced_view_is_read_and_drift_is_overwritten_only_when_told(
+        &store, replace, register,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_attribute_set_registered_by_sql_alone_is_served() {
+    let Some(url) = server::with_world().await else {
+        return;
+    };
+    let store = PgStore::connect(&url).await.unwrap();
+    let client = server::psql(&url).await;
+    let register = async {
+        let text = "ALTER TABLE cabd.feature_type_metadata ADD COLUMN vw_crew_order integer;
+             INSERT INTO cabd.attribute_set (name, ft_metadata_col) VALUES ('crew', 'vw_crew_order');
+             UPDATE cabd.feature_type_metadata SET vw_crew_order = 1 WHERE field_name = 'height_m'";
+        client.batch_execute(text).await.unwrap();
+    };
+    by_hand::a_set_registered_by_sql_alone_is_served(&store, register).await;
 }
 
 #[tokio::test]
@@ -346,4 +209,30 @@ async fn an_open_stream_ends_in_its_own_moment() {
         .await
         .unwrap();
     assert_eq!(found(&store, &weirs()).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn what_a_broken_off_change_of_type_left_is_named_and_goes_with_the_next() {
+    let Some(url) = server::with_world().await else {
+        return;
+    };
+    let store = PgStore::connect(&url).await.unwrap();
+    write(&store, vec![weir(1)]).await;
+    let client = server::psql(&url).await;
+    client
+        .batch_execute("ALTER TABLE weirs.weirs ADD COLUMN filling_height_m text")
+        .await
+        .unwrap();
+    let left = |found: Vec<cabd_core::store::Finding>| {
+        found
+            .iter()
+            .any(|f| f.object == "weirs.weirs.filling_height_m")
+    };
+    assert!(left(store.doctor().await.unwrap()));
+    let change = CatalogChange::of(Manifest::default()).rename("weirs.comments", "remarks");
+    let plan = store.plan(&change).await.unwrap();
+    assert!(plan.warnings.iter().any(|w| w.contains("filling_height_m")));
+    assert_eq!(store.evolve(&change).await.unwrap().warnings, [""; 0]);
+    assert!(!left(store.doctor().await.unwrap()));
+    healthy(&store).await;
 }

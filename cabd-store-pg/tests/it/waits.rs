@@ -9,8 +9,9 @@ use cabd_core::store::CatalogStore;
 use cabd_core::{FeatureQuery, Value};
 use cabd_store_pg::PgStore;
 
-use crate::evolution::{comments_to, sound};
 use crate::server;
+use cabd_core::conformance::by_hand::comments_to;
+use cabd_core::conformance::evolution::healthy;
 
 /// Rows of the table; more, to measure.
 fn rows() -> u128 {
@@ -117,6 +118,6 @@ async fn readers_hardly_wait_while_a_type_of_many_rows_changes_and_changes_back(
             true => Value::from(number),
         };
         assert_eq!(value, wanted);
-        sound(&store).await;
+        healthy(&store).await;
     }
 }

@@ -93,6 +93,14 @@ fn rows_of_others_are_derived_before_the_next_change_and_say_so() {
     });
 }
 
+#[test]
+fn what_cannot_be_derived_is_told() {
+    run(async {
+        let (store, other, _folder) = empty();
+        elsewhere::what_cannot_be_derived_is_told(&store, &other).await;
+    });
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_only_read_is_left_as_it_is() {

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use cabd_core::catalog::{CatalogChange, Manifest, What};
+use cabd_core::catalog::{CatalogChange, Manifest};
+use cabd_core::conformance::by_hand::{self, comments_to};
+use cabd_core::conformance::evolution::healthy;
 use cabd_core::conformance::evolution_of_types::new_types_are_at_once_in_the_other_handle;
-use cabd_core::conformance::world::{
-    ask, found, furnish, id, manifest, only, update, weir, weirs, write,
-};
-use cabd_core::query::FeatureQuery;
-use cabd_core::store::{CatalogStore, FeatureStore, Severity, Store, operations};
-use cabd_core::{ChangeHead, ErrorKind, Operation, Value};
+use cabd_core::conformance::world::{ask, furnish, only, update, weir, weirs, write};
+use cabd_core::store::{CatalogStore, FeatureStore, Store, operations};
+use cabd_core::{ChangeHead, Value};
 use cabd_store_sqlite::SqliteStore;
 use futures::TryStreamExt;
 use rusqlite::Connection;
@@ -23,33 +22,16 @@ fn sql(path: &Path, text: &str) {
     conn.execute_batch(text).unwrap();
 }
 
-async fn sound(store: &SqliteStore) {
-    let findings = store.doctor().await.unwrap();
-    let bad: Vec<_> = findings
-        .iter()
-        .filter(|f| f.severity >= Severity::Warning)
-        .collect();
-    assert!(bad.is_empty(), "{bad:#?}");
-}
-
-fn comments_to(data_type: &str) -> CatalogChange {
-    let mut all = manifest();
-    all.types
-        .retain(|t| t.id() == "weirs" || t.id() == "obstacles");
-    all.lists.clear();
-    all.sets.clear();
-    for ft in &mut all.types {
-        ft.attributes.retain(|a| a.id != "note");
-        for m in &mut ft.members {
-            m.columns.remove("note");
-        }
-        for a in &mut ft.attributes {
-            if a.id == "comments" {
-                a.data_type = data_type.parse().unwrap();
-            }
-        }
-    }
-    CatalogChange::of(all).narrow("weirs.comments")
+/// A file with the suite's world.
+fn with_world(case: impl AsyncFnOnce(&SqliteStore, &Path)) {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.sqlite");
+        let store = SqliteStore::create(&path).unwrap();
+        furnish(&store).await;
+        case(&store, &path).await;
+        store.close().await.unwrap();
+    });
 }
 
 #[test]
@@ -101,7 +83,7 @@ fn a_second_handle_reads_on_and_notices_each_change() {
             Value::Int(18)
         );
         write(&first, vec![update(17).set("remarks", 19)]).await;
-        sound(&second).await;
+        healthy(&second).await;
         second.evolve(&CatalogChange::undo(None)).await.unwrap();
         assert_eq!(
             ask(&first, &weirs()).await.of(17, "comments"),
@@ -132,213 +114,57 @@ const BEAVERS: &str = "
     INSERT INTO cabd_feature_types (type, data_view, name_en, name_fr, data_table)
         VALUES ('beaver_dams', 'cabd.beavers', 'Beaver Dams', 'Barrages de castors', '[\"beaver_dams.beaver_dams\"]');";
 
-const LODGES: &str = r#"
-    [type]
-    id = "lodges"
-    name = { en = "Lodges", fr = "Huttes" }
-    [[members]]
-    type = "weirs"
-    [[members]]
-    type = "beaver_dams"
-    [[attributes]]
-    id = "cabd_id"
-    type = "uuid"
-    [[attributes]]
-    id = "feature_type"
-    type = "text"
-    computed = "feature_type"
-    [[attributes]]
-    id = "lodges"
-    type = "integer"
-    [[attributes]]
-    id = "geometry"
-    type = "geometry(point)"
-"#;
-
 #[test]
 fn a_type_registered_by_sql_alone_is_served_read_only_and_adopted() {
-    run(async {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.sqlite");
-        let store = SqliteStore::create(&path).unwrap();
-        furnish(&store).await;
-        write(&store, vec![weir(1), weir(2)]).await;
-        sql(&path, BEAVERS);
-        let mut q = FeatureQuery::of("beaver_dams");
-        q.filter = Some(cabd_core::query::parse_filter("beavers:gte:4").unwrap());
-        q.bbox = Some("-76,44,-74,46".parse().unwrap());
-        q.names = vec![cabd_core::query::parse_name_filter("like:lodge").unwrap()];
-        let answer = ask(&store, &q).await;
-        assert_eq!(answer.ids(), [2]);
-        assert_eq!(answer.of(2, "size"), Value::from("Medium"));
-        q.lang = cabd_core::Lang::Fr;
-        assert_eq!(ask(&store, &q).await.of(2, "size"), Value::from("Moyen"));
-        q.select = cabd_core::query::Selection::Set("all".to_owned());
-        assert_eq!(ask(&store, &q).await.of(2, "lodges"), Value::Int(2));
-        assert_eq!(store.info().await.unwrap().features["beaver_dams"], 2);
-        sound(&store).await;
-        let op = Operation::update_feature("beaver_dams", id(1)).set("lodges", 9);
-        let e = store
-            .apply(&ChangeHead::default(), operations(vec![op]))
-            .await
-            .unwrap_err();
-        assert_eq!(e.kind(), ErrorKind::Unsupported);
-        assert!(e.next_step().unwrap().contains("cabd type adopt"), "{e:?}");
-        // Other changes leave it as it is.
-        store
-            .evolve(&CatalogChange::of(Manifest::default()).rename("weirs.comments", "remarks"))
-            .await
-            .unwrap();
-        assert_eq!(
-            found(&store, &FeatureQuery::of("beaver_dams")).await,
-            [1, 2]
-        );
-
-        // It may be a member of a super type.
-        let lodges = Manifest::from_toml("lodges.toml", LODGES).unwrap();
-        store.evolve(&CatalogChange::of(lodges)).await.unwrap();
-        assert_eq!(store.count(&FeatureQuery::of("lodges")).await.unwrap(), 4);
-        let mut of_beavers = FeatureQuery::of("lodges");
-        of_beavers.types = vec!["beaver_dams".to_owned()];
-        assert_eq!(
-            ask(&store, &of_beavers).await.of(2, "lodges"),
-            Value::Int(2)
-        );
-        sound(&store).await;
-        let adopted = store.adopt("beaver_dams").await.unwrap();
-        assert!(
-            adopted.notes.iter().any(|n| n.starts_with("beavers:")),
-            "{:?}",
-            adopted.notes
-        );
-        let text = adopted.manifest.to_toml().unwrap();
-        let m = Manifest::from_toml("beavers.toml", &text).unwrap();
-        assert_eq!(
-            m.types[0].attribute("size").unwrap().label_of.as_deref(),
-            Some("size_code")
-        );
-        store.evolve(&CatalogChange::of(m)).await.unwrap();
-        write(
-            &store,
-            vec![Operation::update_feature("beaver_dams", id(1)).set("lodges", 9)],
-        )
-        .await;
-        let answer = ask(&store, &FeatureQuery::of("beaver_dams")).await;
-        assert_eq!(
-            (answer.of(1, "lodges"), answer.of(1, "size")),
-            (Value::Int(9), "Medium".into())
-        );
-        assert_eq!(
-            store.adopt("beaver_dams").await.unwrap_err().kind(),
-            ErrorKind::Unsupported
-        );
-        store.close().await.unwrap();
+    with_world(async |store, path| {
+        let register = async { sql(path, BEAVERS) };
+        by_hand::a_type_registered_by_sql_alone_is_served_read_only_and_adopted(store, register)
+            .await;
     });
 }
 
 #[test]
-fn a_replaced_view_with_a_registered_column_is_read_and_drift_is_shown_and_overwritten_only_when_told()
- {
-    run(async {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.sqlite");
-        let store = SqliteStore::create(&path).unwrap();
-        furnish(&store).await;
-        write(&store, vec![weir(1).set("height_m", 2)]).await;
-        for lang in ["en", "fr"] {
-            let conn = Connection::open(&path).unwrap();
-            let view = format!("cabd_weirs_view_{lang}");
-            let made: String = conn
-                .query_row(
-                    "SELECT sql FROM sqlite_schema WHERE name = ?",
-                    [&view],
-                    |r| r.get(0),
-                )
+fn a_replaced_view_with_a_registered_column_is_read_and_drift_is_overwritten_only_when_told() {
+    with_world(async |store, path| {
+        let replace = async {
+            let conn = Connection::open(path).unwrap();
+            for lang in ["en", "fr"] {
+                let view = format!("cabd_weirs_view_{lang}");
+                let text = "SELECT sql FROM sqlite_schema WHERE name = ?";
+                let made: String = conn.query_row(text, [&view], |r| r.get(0)).unwrap();
+                let (_, select) = made.split_once(" AS ").unwrap();
+                conn.execute_batch(&format!(
+                    "DROP VIEW {view}; CREATE VIEW {view} AS SELECT v.*, v.height_m * 2 AS double_height_m FROM ({select}) AS v;"
+                ))
                 .unwrap();
-            let (_, select) = made.split_once(" AS ").unwrap();
-            conn.execute_batch(&format!(
-                "DROP VIEW {view}; CREATE VIEW {view} AS SELECT v.*, v.height_m * 2 AS double_height_m FROM ({select}) AS v;"
-            ))
-            .unwrap();
-        }
-        sql(
-            &path,
-            "INSERT INTO cabd_feature_type_metadata (view_name, field_name, name_en, data_type, vw_all_order)
-             VALUES ('cabd.weirs_view', 'double_height_m', 'Double', 'double', 50);
-             UPDATE cabd_feature_type_metadata SET name_en = 'Tallness' WHERE field_name = 'height_m' AND view_name = 'cabd.weirs_view';",
-        );
-        let mut q = weirs();
-        q.filter = Some(cabd_core::query::parse_filter("double_height_m:eq:4").unwrap());
-        assert_eq!(
-            ask(&store, &q).await.of(1, "double_height_m"),
-            Value::from(4.0)
-        );
-        write(&store, vec![update(1).set("height_m", 3)]).await;
-        assert_eq!(
-            ask(&store, &weirs()).await.of(1, "double_height_m"),
-            Value::from(6.0)
-        );
-        sound(&store).await;
-        let drift = store.catalog().await.unwrap().drift();
-        assert!(
-            drift
-                .iter()
-                .any(|d| d.object == "weirs.height_m" && d.present == "Tallness"),
-            "{drift:?}"
-        );
-        assert!(drift.iter().any(|d| d.field == "definition"), "{drift:?}");
-
-        let plan = store.change_catalog(&manifest()).await.unwrap();
-        assert!(
-            plan.is_empty() && plan.drift.iter().any(|d| d.object == "weirs.height_m"),
-            "{plan:?}"
-        );
-        let mut change = CatalogChange::of(manifest());
-        change.what = What::Declare(manifest());
-        store.evolve(&change.overwrite_drift()).await.unwrap();
-        let catalog = store.catalog().await.unwrap();
-        assert_eq!(catalog.drift(), vec![]);
-        assert_eq!(
-            catalog
-                .feature_type("weirs")
-                .unwrap()
-                .attribute("height_m")
-                .unwrap()
-                .name
-                .en,
-            "Height"
-        );
-        sound(&store).await;
-        store.close().await.unwrap();
+            }
+        };
+        let register = async {
+            sql(
+                path,
+                "INSERT INTO cabd_feature_type_metadata (view_name, field_name, name_en, data_type, vw_all_order)
+                 VALUES ('cabd.weirs_view', 'double_height_m', 'Double', 'double', 50);
+                 UPDATE cabd_feature_type_metadata SET name_en = 'Tallness' WHERE field_name = 'height_m' AND view_name = 'cabd.weirs_view';",
+            );
+        };
+        by_hand::a_replaced_view_is_read_and_drift_is_overwritten_only_when_told(
+            store, replace, register,
+        )
+        .await;
     });
 }
 
 #[test]
 fn an_attribute_set_registered_by_sql_alone_is_served() {
-    run(async {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.sqlite");
-        let store = SqliteStore::create(&path).unwrap();
-        furnish(&store).await;
-        write(&store, vec![weir(1).set("height_m", 2)]).await;
-        sql(
-            &path,
-            "ALTER TABLE cabd_feature_type_metadata ADD COLUMN vw_crew_order INTEGER;
-             INSERT INTO cabd_attribute_set (name, ft_metadata_col) VALUES ('crew', 'vw_crew_order');
-             UPDATE cabd_feature_type_metadata SET vw_crew_order = 1 WHERE field_name = 'height_m';",
-        );
-        let mut q = weirs();
-        q.select = cabd_core::query::Selection::Set("crew".to_owned());
-        let answer = ask(&store, &q).await;
-        assert_eq!(answer.of(1, "height_m"), Value::from(2.0));
-        assert_eq!(answer.batches[0].batch.num_columns(), 3);
-        let drop = CatalogChange::of(Manifest::default()).drop("set:crew");
-        assert_eq!(
-            store.evolve(&drop).await.unwrap_err().kind(),
-            ErrorKind::Unsupported
-        );
-        store.change_catalog(&manifest()).await.unwrap();
-        assert_eq!(ask(&store, &q).await.of(1, "height_m"), Value::from(2.0));
-        store.close().await.unwrap();
+    with_world(async |store, path| {
+        let register = async {
+            sql(
+                path,
+                "ALTER TABLE cabd_feature_type_metadata ADD COLUMN vw_crew_order INTEGER;
+                 INSERT INTO cabd_attribute_set (name, ft_metadata_col) VALUES ('crew', 'vw_crew_order');
+                 UPDATE cabd_feature_type_metadata SET vw_crew_order = 1 WHERE field_name = 'height_m';",
+            );
+        };
+        by_hand::a_set_registered_by_sql_alone_is_served(store, register).await;
     });
 }

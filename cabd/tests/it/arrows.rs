@@ -49,7 +49,7 @@ const GUARDED: &[(&str, &[&str])] = &[
     ("sea-orm*", &[]),
     ("r2d2*", &[]),
     ("axum*", &["cabd-http", "cabd-cli", "cabd-benches"]),
-    ("hyper*", &["cabd-http"]),
+    ("hyper*", &["cabd-http", "cabd-benches"]),
     ("tower-http", &["cabd-http"]),
     ("pyo3*", &["cabd-py"]),
 ];

@@ -96,7 +96,7 @@ pub fn is_refused(plan: &CatalogPlan) -> bool {
 pub fn show(plan: &CatalogPlan, as_json: bool) -> Result<()> {
     if as_json {
         return output::json(&json!({
-            "refused": is_refused(plan), "steps": plan.steps, "drift": plan.drift,
+            "refused": is_refused(plan), "steps": plan.steps, "drift": plan.drift, "warnings": plan.warnings,
         }));
     }
     if plan.is_empty() {
@@ -118,6 +118,9 @@ pub fn show(plan: &CatalogPlan, as_json: bool) -> Result<()> {
         for sql in &step.sql {
             output::line(format!("     {}", short(sql)))?;
         }
+    }
+    for warning in &plan.warnings {
+        output::line(format!("warning: {warning}"))?;
     }
     for d in &plan.drift {
         output::line(format!(

@@ -52,6 +52,9 @@ enum What {
         /// Manifests, or folders of .toml files
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// Beside the shipped catalogue, whose sets, code lists and types they may name
+        #[arg(long)]
+        shipped: bool,
         /// Write JSON for programs
         #[arg(long)]
         json: bool,
@@ -171,7 +174,11 @@ impl Types {
     /// Runs the subcommand.
     pub async fn run(self) -> Result<ExitCode> {
         match self.what {
-            What::Check { files, json } => check_files(&files, json),
+            What::Check {
+                files,
+                shipped,
+                json,
+            } => check_files(&files, shipped, json),
             What::Plan {
                 store,
                 files,
@@ -229,9 +236,24 @@ impl Types {
     }
 }
 
-fn check_files(files: &[PathBuf], as_json: bool) -> Result<ExitCode> {
+fn check_files(files: &[PathBuf], shipped: bool, as_json: bool) -> Result<ExitCode> {
     let manifest = files::read_manifests(files)?;
-    let problems = check(&manifest);
+    let mut all = manifest.clone();
+    if shipped {
+        // What the files declare takes the place of what is shipped under the same name.
+        let mut beside = cabd::shipped()?;
+        beside
+            .types
+            .retain(|t| manifest.types.iter().all(|m| m.id() != t.id()));
+        beside
+            .lists
+            .retain(|l| manifest.lists.iter().all(|m| m.id != l.id));
+        beside
+            .sets
+            .retain(|s| manifest.sets.iter().all(|m| m.name != s.name));
+        all.merge(beside);
+    }
+    let problems = check(&all);
     if as_json {
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         output::json(&json!({ "problems": all }))?;

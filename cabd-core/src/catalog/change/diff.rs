@@ -172,6 +172,7 @@ impl Catalog {
             plan: CatalogPlan {
                 steps,
                 drift: target.drift,
+                ..CatalogPlan::default()
             },
             catalog: new,
             history,

@@ -240,38 +240,10 @@ pub(crate) fn all(declared: &Manifest, present: &Manifest) -> Vec<Drift> {
     }
     for p in &present.lists {
         if let Some(d) = declared.lists.iter().find(|d| d.id == p.id) {
-            columns(d, p, &mut out);
             codes(d, p, &mut out);
         }
     }
     out
-}
-
-/// Titles and further columns of lists.
-fn columns(declared: &CodeList, present: &CodeList, out: &mut Vec<Drift>) {
-    let column = |l: &CodeList, id: &str| {
-        let found = l.columns.iter().find(|c| c.id == id);
-        found.map_or("no column".to_owned(), |c| c.data_type.to_string())
-    };
-    let all = declared.columns.iter().chain(&present.columns);
-    let names: BTreeSet<&str> = all.map(|c| c.id.as_str()).collect();
-    let mut said: Vec<(String, String, String)> = names
-        .into_iter()
-        .map(|id| (id.to_owned(), column(declared, id), column(present, id)))
-        .collect();
-    let (d, p) = (&declared.title, &present.title);
-    said.push(("title.en".to_owned(), d.en.clone(), p.en.clone()));
-    said.push(("title.fr".to_owned(), d.fr.clone(), p.fr.clone()));
-    for (field, declared_as, present_as) in said {
-        if declared_as != present_as {
-            out.push(Drift {
-                object: declared.id.clone(),
-                field,
-                declared: declared_as,
-                present: present_as,
-            });
-        }
-    }
 }
 
 fn codes(declared: &CodeList, present: &CodeList, out: &mut Vec<Drift>) {

@@ -58,7 +58,7 @@ pub(super) fn purge(old: &Catalog, history: &[CatalogCommit], commit: Option<i64
         },
         plan: CatalogPlan {
             steps,
-            drift: vec![],
+            ..CatalogPlan::default()
         },
         history: without(history, &taken),
     }

@@ -278,6 +278,8 @@ pub struct CatalogPlan {
     pub steps: Vec<Step>,
     /// Where the tables say otherwise than the declarations, and are left as they are.
     pub drift: Vec<Drift>,
+    /// What else is to be known, a sentence each: nothing is refused for it.
+    pub warnings: Vec<String>,
 }
 
 impl CatalogPlan {

@@ -33,14 +33,18 @@ pub(super) fn retyped(id: &str, attribute: &'static str, to: &'static str) -> Ca
     })
 }
 
-pub(super) async fn done(store: &dyn Store, change: &CatalogChange) -> CatalogPlan {
+pub(in crate::conformance) async fn done(store: &dyn Store, change: &CatalogChange) -> CatalogPlan {
     match store.evolve(change).await {
         Ok(plan) => plan,
         Err(e) => panic!("refused: {e:?}"),
     }
 }
 
-pub(super) async fn refused(store: &dyn Store, kind: ErrorKind, change: &CatalogChange) -> Error {
+pub(in crate::conformance) async fn refused(
+    store: &dyn Store,
+    kind: ErrorKind,
+    change: &CatalogChange,
+) -> Error {
     let (before, version) = (
         contents(store).await,
         store.catalog().await.unwrap().version,
@@ -77,7 +81,8 @@ pub(super) async fn undo(store: &dyn Store) -> CatalogPlan {
     done(store, &CatalogChange::undo(None)).await
 }
 
-pub(super) async fn healthy(store: &dyn Store) {
+/// The doctor finds nothing worse than a note.
+pub async fn healthy(store: &dyn Store) {
     let findings = store.doctor().await.unwrap();
     let bad: Vec<_> = findings
         .iter()

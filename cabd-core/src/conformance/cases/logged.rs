@@ -67,7 +67,7 @@ async fn last(store: &dyn Store) -> LogEntry {
 
 pub async fn a_new_row_logs_its_values_and_a_deleted_one_what_was_there(store: &dyn Store) {
     furnish(store).await;
-    let place = Geometry::point(-73.123456789012345, 45.1);
+    let place = Geometry::point(-73.123_456_789_012_35, 45.1);
     let new = Operation::insert_feature("weirs", id(1)).set("snapped_point", place.clone());
     write(store, vec![with(new, &every_type())]).await;
     let mut expected = every_type();

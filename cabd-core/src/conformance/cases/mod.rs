@@ -20,6 +20,7 @@ pub mod parts;
 pub mod queries;
 pub mod space;
 pub mod supers;
+pub mod survival;
 pub mod tiles;
 pub mod updates;
 pub mod values;
@@ -74,6 +75,9 @@ macro_rules! __conformance_cases {
                 an_undo_that_would_lose_new_values_needs_to_be_told
                 what_never_changes_is_refused
                 a_refused_change_leaves_the_store_as_it_was
+            }
+            survival {
+                ten_thousand_values_of_every_type_survive_a_round_of_changes
             }
             values {
                 a_feature_is_read_as_it_was_written

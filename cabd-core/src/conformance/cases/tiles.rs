@@ -224,6 +224,7 @@ pub async fn what_is_remembered_of_places_follows_every_change(store: &dyn Store
         vec![weir_at(6, -75.013, 45.0031)],
         (1000..1200).step_by(3).map(delete).collect(),
         vec![part(310).set("width_m", 9.5)],
+        vec![part(310).set("site_id", id(301))],
         vec![Operation::update_feature("sites", id(300)).set("modelled_id", id(401))],
         vec![Operation::update_feature("sites", id(300)).set("modelled_id", crate::Value::Null)],
         vec![

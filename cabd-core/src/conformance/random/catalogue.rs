@@ -1,198 +1,26 @@
-//! Random catalogues: types, sets and lists that come, change and go must do so alike on two stores, and be undone.
+//! Random catalogues: types, sets and lists that come, change and go must do so alike on two stores, with rows inside that
+//! nothing loses, and be undone.
 
-use std::fmt::Write;
+mod model;
 
-use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::values;
-use crate::catalog::{CatalogChange, Manifest};
-use crate::conformance::world::furnish;
-use crate::feature::{ChangeHead, Operation};
-use crate::geometry::Geometry;
-use crate::store::{Store, operations};
-use crate::value::DataType;
+use self::model::Model;
+use super::{both, same_answer};
+use crate::catalog::{CatalogChange, CatalogCommit, Effect, Manifest};
+use crate::conformance::world::{Contents, contents, furnish};
+use crate::feature::ChangeHead;
+use crate::lang::Lang;
+use crate::query::FeatureQuery;
+use crate::store::{FeatureStoreExt, Store, operations};
 
-const TYPES: [&str; 14] = [
-    "boolean",
-    "integer",
-    "double",
-    "numeric",
-    "text",
-    "varchar(9)",
-    "varchar(80)",
-    "url",
-    "uuid",
-    "date",
-    "timestamp",
-    "array(varchar)",
-    "array(integer)",
-    "array(double)",
-];
-
-/// One attribute: name, data type, place in the random set, whether it is of the random list.
-#[derive(Debug, Clone)]
-struct Attribute {
-    id: String,
-    data_type: &'static str,
-    label: u32,
-    place: Option<u32>,
-    coded: bool,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Model {
-    types: Vec<(String, Vec<Attribute>)>,
-    codes: u32,
-    made: u32,
-    rows: u128,
-}
-
-impl Model {
-    fn attribute(&mut self, rng: &mut ChaCha8Rng) -> Attribute {
-        self.made += 1;
-        let coded = rng.random_bool(0.2);
-        Attribute {
-            id: format!("a{}", self.made),
-            data_type: if coded {
-                "integer"
-            } else {
-                TYPES.choose(rng).copied().unwrap_or("text")
-            },
-            label: 0,
-            place: rng.random_bool(0.4).then_some(self.made),
-            coded,
-        }
-    }
-
-    /// Changes the model; gives the options that the change needs.
-    fn step(&mut self, rng: &mut ChaCha8Rng, change: CatalogChange) -> CatalogChange {
-        if self.types.is_empty() || rng.random_bool(0.2) {
-            self.made += 1;
-            let attributes = (0..rng.random_range(1..6))
-                .map(|_| self.attribute(rng))
-                .collect();
-            self.types.push((format!("t{}", self.made), attributes));
-            return change;
-        }
-        let at = rng.random_range(0..self.types.len());
-        let new = self.attribute(rng);
-        let (name, attributes) = &mut self.types[at];
-        if attributes.is_empty() || rng.random_bool(0.25) {
-            attributes.push(new);
-            return change;
-        }
-        let i = rng.random_range(0..attributes.len());
-        let path = format!("{name}.{}", attributes[i].id);
-        match rng.random_range(0..7) {
-            0 => {
-                attributes.remove(i);
-                change.drop(path)
-            }
-            1 => {
-                attributes[i].id.clone_from(&new.id);
-                change.rename(path, new.id)
-            }
-            2 if !attributes[i].coded => {
-                attributes[i].data_type = new.data_type;
-                change.narrow(path)
-            }
-            3 => {
-                attributes[i].label += 1;
-                change
-            }
-            4 => {
-                attributes[i].place = new.place;
-                change
-            }
-            5 => {
-                self.codes += 1;
-                change
-            }
-            _ => {
-                let path = path.clone();
-                attributes.remove(i);
-                change.retire(path)
-            }
-        }
-    }
-
-    fn manifest(&self) -> Manifest {
-        let mut all = Manifest::from_toml("random.toml", &self.shared()).expect("the random list");
-        for (name, attributes) in &self.types {
-            let mut text = format!(
-                "[type]\nid = \"{name}\"\nname = {{ en = \"{name}\", fr = \"{name} (fr)\" }}\n[geometry]\nkind = \"point\"\n\
-                 [[attributes]]\nid = \"cabd_id\"\ntype = \"uuid\"\n[[attributes]]\nid = \"geometry\"\ntype = \"geometry(point)\"\n"
-            );
-            for a in attributes {
-                let place = a
-                    .place
-                    .map_or(String::new(), |n| format!("sets = {{ random = {n} }}\n"));
-                let codes = if a.coded {
-                    "codes = \"random.codes\"\n"
-                } else {
-                    ""
-                };
-                let _ = write!(
-                    text,
-                    "[[attributes]]\nid = \"{0}\"\ntype = \"{1}\"\nname = {{ en = \"{0} {2}\", fr = \"{0} {2} (fr)\" }}\n{place}{codes}",
-                    a.id, a.data_type, a.label
-                );
-            }
-            let one = Manifest::from_toml("type.toml", &text).expect("a random type");
-            all.types.extend(one.types);
-        }
-        all
-    }
-
-    fn shared(&self) -> String {
-        let codes: Vec<String> = (0..=self.codes)
-            .map(|n| format!("{{ code = {n}, name = {{ en = \"c{n}\", fr = \"c{n} (fr)\" }} }}"))
-            .collect();
-        format!(
-            "[[sets]]\nname = \"random\"\ncolumn = \"vw_random_order\"\n[[lists]]\nid = \"random.codes\"\n\
-             title = {{ en = \"Random\", fr = \"Hasard\" }}\ncodes = [{}]\n",
-            codes.join(", ")
-        )
-    }
-
-    /// Rows of one type with random values.
-    fn rows(&mut self, rng: &mut ChaCha8Rng) -> Vec<Operation> {
-        let Some((name, attributes)) = self.types.choose(rng) else {
-            return vec![];
-        };
-        let mut out = vec![];
-        for _ in 0..3 {
-            self.rows += 1;
-            let id = uuid::Uuid::from_u128(self.rows);
-            let mut op =
-                Operation::insert_feature(name, id).set("geometry", Geometry::point(-75.0, 45.0));
-            for a in attributes {
-                let data_type: DataType = a.data_type.parse().expect("a data type");
-                op = if a.coded {
-                    op.set(&a.id, 0)
-                } else {
-                    op.set(&a.id, values::value(rng, &data_type, &[id]))
-                };
-            }
-            out.push(op);
-        }
-        out
-    }
-}
-
-/// Plays `steps` random changes of the catalogue on both stores: the same steps in words or the same refusal, the same
-/// catalogue afterwards, and after an undoing of everything the catalogue of the beginning. `with_rows` puts rows inside.
+/// Plays `steps` random changes of the catalogue on both stores, with random rows inside: the same steps in words or the
+/// same refusal, the same catalogue and the same answers from every type afterwards. Then everything is undone, which gives
+/// the catalogue of the beginning, and the undoing is undone, which gives every row back.
 ///
 /// Panics at the first difference, naming seed and step.
-pub async fn evolve(
-    reference: &dyn Store,
-    other: &dyn Store,
-    seed: u64,
-    steps: usize,
-    with_rows: bool,
-) {
+pub async fn evolve(reference: &dyn Store, other: &dyn Store, seed: u64, steps: usize) {
     furnish(reference).await;
     furnish(other).await;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -211,49 +39,32 @@ pub async fn evolve(
             (Err(a), Err(b)) => assert_eq!(a.kind(), b.kind(), "{at}: {a:?} or {b:?}"),
             (a, b) => panic!("{at}: one store plans: {a:?} or {b:?}"),
         }
-        let made = (reference.evolve(&change).await, other.evolve(&change).await);
-        match (&made.0, &made.1) {
-            (Ok(a), Ok(b)) => {
-                assert_eq!(a.words(), b.words(), "{at}: what was done");
-                model = next;
-                if first.is_none() && !a.is_empty() {
-                    let last =
-                        |all: Vec<crate::catalog::CatalogCommit>| all.last().map(|c| c.commit);
-                    first = last(reference.catalog_history().await.unwrap())
-                        .zip(last(other.catalog_history().await.unwrap()));
-                }
+        if let Some(made) = evolved(reference, other, &change, &at).await {
+            model = next;
+            if first.is_none() && made {
+                first = newest(reference).await.zip(newest(other).await);
             }
-            (Err(a), Err(b)) => assert_eq!(a.kind(), b.kind(), "{at}: {a:?} or {b:?}"),
-            (a, b) => panic!("{at}: one store took the change: {a:?} or {b:?}"),
         }
-        same(reference, other, &at).await;
-        if with_rows && rng.random_bool(0.5) {
-            let rows = model.rows(&mut rng);
+        same(reference, other, &model, &at).await;
+        if rng.random_bool(0.6) {
+            let rows = model.write(&mut rng);
             let head = ChangeHead::default();
-            reference
-                .apply(&head, operations(rows.clone()))
-                .await
-                .expect("rows");
-            other.apply(&head, operations(rows)).await.expect("rows");
+            let wrote = reference.apply(&head, operations(rows.clone())).await;
+            wrote.unwrap_or_else(|e| panic!("{at}: {e:?}: {rows:#?}"));
+            let wrote = other.apply(&head, operations(rows)).await;
+            wrote.unwrap_or_else(|e| panic!("{at}: {e:?}"));
+            same(reference, other, &model, &at).await;
         }
     }
+    let Some((a, b)) = first else { return };
     let at = format!("seed {seed}, at the end");
-    if let (Some((a, b)), false) = (first, with_rows) {
-        reference
-            .evolve(&CatalogChange::undo(Some(a)))
-            .await
-            .expect("undone");
-        other
-            .evolve(&CatalogChange::undo(Some(b)))
-            .await
-            .expect("undone");
-        same(reference, other, &at).await;
-        assert_eq!(
-            reference.catalog().await.unwrap().to_manifest(),
-            start,
-            "{at}"
-        );
-    }
+    let held = contents(reference).await;
+    undone(reference, other, Some((a, b)), &at).await;
+    let catalog = reference.catalog().await.unwrap();
+    assert_eq!(catalog.to_manifest(), start, "{at}: undone");
+    undone(reference, other, None, &at).await;
+    same(reference, other, &model, &format!("{at}, made again")).await;
+    same_rows(&held, &contents(reference).await, &at);
     let unwell = other.doctor().await.unwrap();
     let bad = unwell
         .iter()
@@ -261,7 +72,48 @@ pub async fn evolve(
     assert_eq!(bad.count(), 0, "{at}: {unwell:#?}");
 }
 
-async fn same(reference: &dyn Store, other: &dyn Store, at: &str) {
+/// Makes a change on both; whether it was taken, and if so whether it did anything.
+async fn evolved(a: &dyn Store, b: &dyn Store, change: &CatalogChange, at: &str) -> Option<bool> {
+    match (a.evolve(change).await, b.evolve(change).await) {
+        (Ok(a), Ok(b)) => {
+            assert_eq!(a.words(), b.words(), "{at}: what was done");
+            Some(!a.is_empty())
+        }
+        (Err(a), Err(b)) => {
+            assert_eq!(a.kind(), b.kind(), "{at}: {a:?} or {b:?}");
+            None
+        }
+        (a, b) => panic!("{at}: one store took the change: {a:?} or {b:?}"),
+    }
+}
+
+async fn undone(a: &dyn Store, b: &dyn Store, commits: Option<(i64, i64)>, at: &str) {
+    let (x, y) = commits.unzip();
+    let mut words = vec![];
+    for (store, commit) in [(a, x), (b, y)] {
+        let mut change = CatalogChange::undo(commit);
+        let plan = store.plan(&change).await;
+        for step in plan.unwrap_or_else(|e| panic!("{at}: {e:?}")).steps {
+            change = match (step.needs, step.effect) {
+                (None, _) => change,
+                (_, Effect::Narrows) => change.narrow(step.name),
+                _ => change.drop(step.name),
+            };
+        }
+        let done = store.evolve(&change).await;
+        let done = done.unwrap_or_else(|e| panic!("{at}: {}: undo: {e:?}", store.name()));
+        words.push(done.words());
+    }
+    assert_eq!(words[0], words[1], "{at}: what was undone");
+}
+
+async fn newest(store: &dyn Store) -> Option<i64> {
+    let all: Vec<CatalogCommit> = store.catalog_history().await.unwrap();
+    all.last().map(|c| c.commit)
+}
+
+/// The same catalogue, and from every type the same answer in either language.
+async fn same(reference: &dyn Store, other: &dyn Store, model: &Model, at: &str) {
     let (a, b) = (
         reference.catalog().await.unwrap(),
         other.catalog().await.unwrap(),
@@ -271,4 +123,20 @@ async fn same(reference: &dyn Store, other: &dyn Store, at: &str) {
         assert_eq!(x, y, "{at}: type {}", x.id());
     }
     assert_eq!(a, b, "{at}: catalogues");
+    for (n, id) in model.types().iter().enumerate() {
+        let mut q = FeatureQuery::of(id);
+        q.lang = Lang::ALL[n % 2];
+        let answers = (reference.collect(&q).await, other.collect(&q).await);
+        if let Some((x, y)) = both(answers.0, answers.1, &q, at) {
+            same_answer(&x, &y, &q, at);
+        }
+    }
+}
+
+fn same_rows(held: &Contents, now: &Contents, at: &str) {
+    for (relation, rows) in &held.records {
+        let found = now.records.get(relation).map_or(0, Vec::len);
+        assert_eq!(rows.len(), found, "{at}: rows of {relation} came back");
+        assert_eq!(Some(rows), now.records.get(relation), "{at}: {relation}");
+    }
 }

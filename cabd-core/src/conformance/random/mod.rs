@@ -6,7 +6,7 @@
 mod catalogue;
 mod changes;
 mod questions;
-mod values;
+pub(super) mod values;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

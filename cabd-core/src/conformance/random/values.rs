@@ -52,12 +52,12 @@ const INSTANTS: [&str; 5] = [
     "1850-06-01T00:00:00.5Z",
 ];
 
-pub(super) fn pick<'a, T>(rng: &mut ChaCha8Rng, all: &'a [T]) -> Option<&'a T> {
+pub(in crate::conformance) fn pick<'a, T>(rng: &mut ChaCha8Rng, all: &'a [T]) -> Option<&'a T> {
     all.choose(rng)
 }
 
 /// A text of at most `limit` characters.
-pub(super) fn text(rng: &mut ChaCha8Rng, limit: usize) -> String {
+pub(in crate::conformance) fn text(rng: &mut ChaCha8Rng, limit: usize) -> String {
     let pool: &[&str] = if rng.random_bool(0.7) {
         &WORDS
     } else {
@@ -67,7 +67,7 @@ pub(super) fn text(rng: &mut ChaCha8Rng, limit: usize) -> String {
 }
 
 /// A place on the grid, mostly in a small country, so that features meet.
-pub(super) fn position(rng: &mut ChaCha8Rng) -> (f64, f64) {
+pub(in crate::conformance) fn position(rng: &mut ChaCha8Rng) -> (f64, f64) {
     let grid = |rng: &mut ChaCha8Rng, low: i32, high: i32| {
         f64::from(rng.random_range(low..=high)) / 1024.0
     };
@@ -92,7 +92,7 @@ pub(super) fn position(rng: &mut ChaCha8Rng) -> (f64, f64) {
 }
 
 /// A valid geometry on the grid.
-pub(super) fn geometry(rng: &mut ChaCha8Rng, kind: GeometryKind) -> Geometry {
+pub(in crate::conformance) fn geometry(rng: &mut ChaCha8Rng, kind: GeometryKind) -> Geometry {
     let inner = |rng: &mut ChaCha8Rng| {
         let grid = |rng: &mut ChaCha8Rng, low: i32, high: i32| {
             f64::from(rng.random_range(low..=high)) / 1024.0
@@ -129,16 +129,44 @@ pub(super) fn geometry(rng: &mut ChaCha8Rng, kind: GeometryKind) -> Geometry {
                 }
             }
         }
-        _ => {
+        GeometryKind::Point => {
             let (x, y) = position(rng);
             return Geometry::point(x, y);
+        }
+        GeometryKind::Geometry => {
+            let kind = *GeometryKind::ALL[..6].choose(rng).unwrap();
+            return geometry(rng, kind);
+        }
+        GeometryKind::MultiPoint => {
+            let (x, y) = inner(rng);
+            format!("MULTIPOINT({x} {y},{} {y})", x + size(rng))
+        }
+        GeometryKind::MultiLineString => {
+            let ((x, y), d) = (inner(rng), size(rng));
+            format!(
+                "MULTILINESTRING(({x} {y},{0} {y}),({x} {1},{0} {1}))",
+                x + d,
+                y + d
+            )
+        }
+        GeometryKind::MultiPolygon => {
+            let ((x, y), d) = (inner(rng), size(rng));
+            let (e, n, far) = (x + d, y + d, x + 2.0 * d);
+            format!(
+                "MULTIPOLYGON((({x} {y},{e} {y},{e} {n},{x} {y})),(({far} {y},{0} {y},{0} {n},{far} {y})))",
+                far + d
+            )
         }
     };
     Geometry::from_wkt(&wkt).unwrap()
 }
 
 /// A random value of a type; never null.
-pub(super) fn value(rng: &mut ChaCha8Rng, data_type: &DataType, ids: &[Uuid]) -> Value {
+pub(in crate::conformance) fn value(
+    rng: &mut ChaCha8Rng,
+    data_type: &DataType,
+    ids: &[Uuid],
+) -> Value {
     match data_type {
         DataType::Boolean => rng.random_bool(0.5).into(),
         DataType::Integer => (*INTEGERS.choose(rng).unwrap()).into(),

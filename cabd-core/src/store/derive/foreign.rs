@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{DeriveStream, Rederive, Rules, Written, every_feature};
 use crate::catalog::{Catalog, ID, Relation, Table};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::feature::{Applied, ChangeHead, ChangeKind};
-use crate::store::{BoxStream, Store};
+use crate::store::{BoxStream, Finding, Severity, Store};
 
 /// A logged change by another program.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +76,37 @@ pub trait DeriveExt: Store {
             .await?;
         self.looked_at(found.until).await?;
         Ok(applied)
+    }
+
+    /// Why values cannot be derived for rows that other programs have written, where that is so.
+    async fn underived(&self) -> Result<Option<Finding>> {
+        let catalog = self.catalog().await?;
+        let tables = derived_tables(&catalog)?;
+        if tables.is_empty() {
+            return Ok(None);
+        }
+        let Some(found) = self.foreign_changes(&tables).await? else {
+            return Ok(None);
+        };
+        let head = ChangeHead {
+            dry_run: true,
+            kind: ChangeKind::Derive,
+            ..ChangeHead::default()
+        };
+        let tried = self.derive(&head, by_feature(catalog, found.changes)).await;
+        let e = match tried {
+            Err(e) if e.kind() != ErrorKind::Denied => e,
+            _ => return Ok(None),
+        };
+        let hint = e.next_step();
+        let hint = hint.unwrap_or("correct the value, then open the store again");
+        Ok(Some(Finding {
+            severity: Severity::Warning,
+            check: "derived",
+            object: "derived values".to_owned(),
+            message: format!("values cannot be derived for rows that other programs wrote: {e}"),
+            hint: Some(hint.to_owned()),
+        }))
     }
 
     /// Computes the derived values of every feature of these types anew, of all types that derive any when none is named,

@@ -13,6 +13,9 @@ use crate::id::CommitNumber;
 use crate::store::{ChangeQuery, Store};
 use crate::tile::{MAX_ZOOM, Reach, Spot, Tile};
 
+/// Where a touched feature is now; nowhere where it is gone.
+type News = (Uuid, Option<Spot>);
+
 /// The most features of a change that are followed one by one.
 const MOST: usize = 20_000;
 /// The most tiles of a zoom that one feature makes stale one by one.
@@ -90,7 +93,7 @@ impl Touched {
         catalog: &Catalog,
         after: CommitNumber,
     ) -> Result<Option<Self>> {
-        let mut bases: HashMap<(String, String), Option<String>> = HashMap::new();
+        let mut bases: HashMap<(String, String), (Option<String>, Option<String>)> = HashMap::new();
         for t in catalog.tables() {
             let base = match &t.relation {
                 Relation::Feature(ft) | Relation::Part(ft, _) | Relation::Link(ft, _) => {
@@ -100,7 +103,8 @@ impl Touched {
                 // What says where values come from is in no tile.
                 _ => continue,
             };
-            bases.insert((t.schema.clone(), t.name.clone()), base);
+            let parent = t.parent.as_ref().map(|(at, _)| t.columns[*at].name.clone());
+            bases.insert((t.schema.clone(), t.name.clone()), (base, parent));
         }
         let mut out: HashMap<Option<String>, HashSet<Uuid>> = HashMap::new();
         let mut n = 0;
@@ -110,15 +114,19 @@ impl Touched {
         };
         let mut log = store.changes(&which).await?;
         while let Some(entry) = log.try_next().await? {
-            let (Some(id), Some(base)) = (entry.cabd_id, bases.get(&(entry.schema, entry.table)))
-            else {
+            let of_table = bases.get(&(entry.schema, entry.table));
+            let (Some(id), Some((base, parent))) = (entry.cabd_id, of_table) else {
                 continue;
             };
+            // A row that went to another feature has changed the one it left as well.
+            let left = parent.as_ref().and_then(|p| entry.old.get(p)?.as_uuid());
             let of_base = match out.get_mut(base) {
                 Some(of_base) => of_base,
                 None => out.entry(base.clone()).or_default(),
             };
-            n += usize::from(of_base.insert(id));
+            for id in [Some(id), left].into_iter().flatten() {
+                n += usize::from(of_base.insert(id));
+            }
             if n > MOST {
                 return Ok(None);
             }
@@ -175,7 +183,7 @@ impl Atlas {
             });
             return Ok(Changes::everything());
         };
-        let mut news: Vec<(String, Vec<(Uuid, Option<Spot>)>)> = vec![];
+        let mut news: Vec<(String, Vec<News>)> = vec![];
         let mut changes = Changes::default();
         for ft in catalog.types().filter(|t| !t.is_super()) {
             let ids = touched.of(ft.id());
