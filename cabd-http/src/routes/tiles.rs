@@ -34,7 +34,7 @@ pub(super) const ROOTS: [&str; 2] = ["/tiles/", "/clustertile/"];
 /// The deepest zoom at which something new is to be seen; maps draw further ones from it.
 const USEFUL_ZOOM: u8 = 16;
 /// The parameters that choose features of a tile.
-const CONDITIONS: [&str; 4] = ["filter", "namefilter", "types", "bbox"];
+const CONDITIONS: [&str; 4] = ["filter", "namefilter", "bbox", "types"];
 const DESCRIPTION: &str = "tilejson.json";
 /// A request with more headers goes the whole way, where their sizes are checked.
 const PLAIN_HEADERS: usize = 40;
@@ -82,7 +82,13 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
         .as_ref()
         .map_or_else(|| accepted_language(&parts.headers), |a| a.lang);
     let moment = now(&app).await.map_err(|e| Problem::of(&e))?;
-    if let Some(asked) = asked.filter(|a| CONDITIONS.iter().any(|name| a.query.has(name))) {
+    if let Some(asked) = asked.filter(|a| {
+        CONDITIONS.iter().any(|name| {
+            // A tile of every type has a layer for each, and is always whole.
+            let narrows = !["bbox", "types"].contains(name) || wanted.feature_type.is_some();
+            narrows && a.query.has(name)
+        })
+    }) {
         let view = wanted.feature_type.map(|ft| moment.view(ft)).transpose()?;
         let made = of_filter(&app, &asked, view, tile, wanted.clusters).await?;
         return Ok(respond(&app, &parts.headers, lang, &made));
