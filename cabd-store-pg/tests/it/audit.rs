@@ -293,6 +293,9 @@ async fn a_role_with_no_right_on_the_log_is_logged_and_cannot_switch_it_off() {
     );
 }
 
+/// Action, feature, and values of a row of the log.
+type Seen = (String, u128, Option<String>, Option<String>, Option<bool>);
+
 #[tokio::test]
 async fn what_psql_reads_is_what_happened() {
     let Some((store, url)) = server::with_catalog().await else {
@@ -320,7 +323,7 @@ async fn what_psql_reads_is_what_happened() {
         )
         .await
         .unwrap();
-    let seen: Vec<(String, u128, Option<String>, Option<String>, Option<bool>)> = rows
+    let seen: Vec<Seen> = rows
         .iter()
         .map(|r| {
             (
