@@ -210,7 +210,7 @@ fn tiles() -> impl Iterator<Item = (String, Value)> {
             let typed = !part.is_empty();
             let mut parameters = vec!["z", "x", "y", "lang"];
             if typed {
-                parameters.extend(["type", "filter", "namefilter", "bbox"]);
+                parameters.extend(["type", "bbox", "types", "filter", "namefilter"]);
             }
             let parameters: Vec<Value> = parameters.into_iter().map(parameter).collect();
             let problems: &[u16] = if typed { &[400, 404, 503] } else { &[400, 503] };

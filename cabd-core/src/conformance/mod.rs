@@ -34,10 +34,11 @@ pub mod by_hand;
 mod cases;
 pub mod elsewhere;
 pub mod faults;
-pub mod mvt;
 pub mod random;
 pub mod shipped;
 pub mod world;
+
+pub use crate::tile::strict as mvt;
 
 use futures::future::BoxFuture;
 

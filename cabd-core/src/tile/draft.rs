@@ -303,12 +303,11 @@ pub fn draw_clusters(tile: Tile, clusters: &[Cluster]) -> Vec<u8> {
     out
 }
 
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::mvt;
     use crate::geometry::Geometry;
-    use crate::tile::{Member, Places, View};
+    use crate::tile::{Member, Places, View, strict as mvt};
 
     fn draft(texts: &[&str]) -> Draft {
         let at = Geometry::point(-75.0, 45.0);

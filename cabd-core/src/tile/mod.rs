@@ -18,6 +18,8 @@ mod grid;
 mod ground;
 mod places;
 mod shape;
+#[cfg(any(test, feature = "conformance"))]
+pub mod strict;
 mod thin;
 
 pub use draft::{Draft, draw, draw_clusters};

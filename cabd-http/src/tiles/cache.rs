@@ -214,6 +214,8 @@ impl Cache {
 
     /// Tiles kept, and their bytes, about.
     pub(crate) fn size(&self) -> (u64, u64) {
+        // What was kept and left is counted later otherwise.
+        self.ready.run_pending_tasks();
         (self.ready.entry_count(), self.ready.weighted_size())
     }
 }

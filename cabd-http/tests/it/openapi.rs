@@ -108,8 +108,14 @@ async fn every_parameter_is_read_and_no_other_is_described() {
     .into();
     let mut seen = BTreeSet::new();
     for (path, item) in read(&document) {
+        // Only a super type has types.
+        let ft = if path.contains("tile") {
+            "barriers"
+        } else {
+            "dams"
+        };
         let asked = path
-            .replace("{type}", "dams")
+            .replace("{type}", ft)
             .replace("{z}/{x}/{y}", "0/0/0")
             .replace("{uuid}", &id(1).to_string());
         let mut described = BTreeSet::new();
@@ -128,7 +134,7 @@ async fn every_parameter_is_read_and_no_other_is_described() {
         }
         for name in known.iter().filter(|n| !described.contains(**n)) {
             let all = path.starts_with("/tiles/{z}") || path.starts_with("/clustertile/{z}");
-            if all && name.contains("filter") {
+            if all && ["filter", "namefilter", "types", "bbox"].contains(name) {
                 continue; // told to ask for one type
             }
             let got = here.get(&format!("{asked}?{name}=%21")).await;

@@ -467,7 +467,7 @@ async fn a_far_zoom_answers_before_all_places_are_read_with_the_same_bytes() {
     let here = Here::sqlite().await;
     for path in [
         "/tiles/dams/10/297/366.mvt",
-        "/tiles/all_features/12/1190/1466.mvt",
+        "/tiles/all_features/12/1190/1465.mvt",
     ] {
         let first = here.ok(path).await;
         here.ok("/tiles/dams/tilejson.json").await;

@@ -74,10 +74,12 @@ impl Stale {
     }
 
     fn add(&mut self, z: u8, reach: &Reach) {
-        let known = self.codes.len();
-        let tiles = Tile::meeting(z, reach).take(MOST_TILES + 1);
-        self.codes.extend(tiles.map(Tile::code));
-        if self.codes.len() > known + MOST_TILES {
+        let mut n = 0;
+        for tile in Tile::meeting(z, reach).take(MOST_TILES + 1) {
+            self.codes.insert(tile.code());
+            n += 1;
+        }
+        if n > MOST_TILES {
             self.zooms |= 1 << z;
         }
     }

@@ -1,5 +1,8 @@
 //! A strict reader of vector tiles, written apart from the writer: it panics on what the specification (2.1) forbids.
 
+// A reader of tests says what is wrong by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
