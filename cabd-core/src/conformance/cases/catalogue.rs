@@ -368,6 +368,21 @@ pub async fn a_reference_table_is_filled_by_loading(store: &dyn Store) {
     assert_eq!(rows[1].get("geometry"), &Value::from(extent));
 }
 
+/// Real lists have such rows.
+pub async fn a_row_without_a_name_does_not_stop_changes_of_the_catalogue(store: &dyn Store) {
+    furnish(store).await;
+    let unit = Operation::new(Relation::Codes("cabd.water_units".into()), Action::Insert)
+        .set("id", "01GA000");
+    write(store, vec![unit]).await;
+    store.change_catalog(&manifest()).await.unwrap();
+    let catalog = store.catalog().await.unwrap();
+    let list = catalog.list("cabd.water_units").unwrap();
+    assert!(
+        list.position(&CodeKey::Text("01GA000".to_owned()))
+            .is_some()
+    );
+}
+
 pub async fn the_store_says_what_it_is_and_holds(store: &dyn Store) {
     furnish(store).await;
     write(store, vec![weir(1), weir(2), fall(3), data_source(4, "a")]).await;

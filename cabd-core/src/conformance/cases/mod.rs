@@ -47,6 +47,7 @@ macro_rules! __conformance_cases {
                 a_code_is_used_in_the_change_that_adds_it
                 a_code_taken_away_is_no_code_any_more
                 a_reference_table_is_filled_by_loading
+                a_row_without_a_name_does_not_stop_changes_of_the_catalogue
                 the_store_says_what_it_is_and_holds
                 the_doctor_finds_a_healthy_store_healthy
             }
