@@ -152,7 +152,7 @@ fi
 status=0
 wait "$service" || status=$?
 # A signal to this script ends the wait before the service has ended.
-if kill -0 "$service" 2>/dev/null; then
+if [ "$status" -gt 128 ]; then
     status=0
     wait "$service" || status=$?
 fi
