@@ -1,6 +1,7 @@
 //! The log of changes, by commit.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cabd_core::catalog::{Past, Table};
@@ -8,17 +9,21 @@ use cabd_core::store::{
     AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
 };
 use cabd_core::time::Timestamp;
-use cabd_core::{CommitNumber, Geometry, Result, Uuid};
+use cabd_core::{CommitNumber, ErrorKind, Geometry, Result, Uuid};
 use futures::StreamExt;
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use crate::error::{db, lost};
 use crate::functions::own::micros;
+use crate::pool::BUSY;
 use crate::sql::audit as text;
 use crate::store::SqliteStore;
 use crate::transaction::last_change;
 use crate::{codec, derive, evolve, features};
+
+/// How long a reader waits for other programs that write.
+const BRIEFLY: Duration = Duration::from_millis(20);
 
 /// Gathers the rows that other programs have logged in one changeset, inside a transaction.
 pub(crate) fn gather(conn: &Connection) -> Result<()> {
@@ -58,21 +63,31 @@ pub(crate) fn head(conn: &Connection) -> Result<CommitNumber> {
 }
 
 impl SqliteStore {
-    /// Sees to it that what other programs have written belongs to a commit.
+    /// Sees to it that what other programs have written belongs to a commit, unless somebody is writing: a reader does not
+    /// wait for that, and the rows belong to a commit when he has ended.
     pub(crate) async fn gathered(&self) -> Result<()> {
         if self.pool.read_only || !self.read(|conn, _| waiting(conn)).await? {
             return Ok(());
         }
-        let mut writer = self.pool.writer().await?;
+        let Some(mut writer) = self.pool.idle_writer()? else {
+            return Ok(());
+        };
         let conn = writer.take()?;
         let (conn, done) = tokio::task::spawn_blocking(move || {
-            let done = gather_alone(&conn);
+            let doing = db("gather the changes of other programs");
+            let done = conn.busy_timeout(BRIEFLY).map_err(&doing).and_then(|()| {
+                let done = gather_alone(&conn);
+                conn.busy_timeout(BUSY).map_err(&doing).and(done)
+            });
             (conn, done)
         })
         .await
         .map_err(lost)?;
         writer.put_back(conn);
-        done
+        match done {
+            Err(e) if e.kind() == ErrorKind::Busy => Ok(()),
+            done => done,
+        }
     }
 
     /// What reads the log's values, made anew when the catalogue has changed.

@@ -7,11 +7,13 @@ use std::time::Duration;
 use cabd_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags};
 
+use tokio::sync::MutexGuard;
+
 use crate::error::db;
 use crate::functions;
 
 /// How long a statement waits for another process before it gives up.
-const BUSY: Duration = Duration::from_secs(15);
+pub(crate) const BUSY: Duration = Duration::from_secs(15);
 /// Page cache of the writer, in KiB.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of a reader, in KiB: there may be many at once, and the system keeps the file's pages as well.
@@ -167,8 +169,20 @@ impl Pool {
     }
 
     /// The writer, for one change; others wait.
-    pub(crate) async fn writer(&self) -> Result<tokio::sync::MutexGuard<'_, Writer>> {
-        let mut guard = self.writer.lock().await;
+    pub(crate) async fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
+        self.ready(self.writer.lock().await)
+    }
+
+    /// The writer, if no change has it.
+    pub(crate) fn idle_writer(&self) -> Result<Option<MutexGuard<'_, Writer>>> {
+        self.writer
+            .try_lock()
+            .ok()
+            .map(|w| self.ready(w))
+            .transpose()
+    }
+
+    fn ready<'a>(&self, mut guard: MutexGuard<'a, Writer>) -> Result<MutexGuard<'a, Writer>> {
         if self.read_only {
             return Err(Error::new(ErrorKind::Denied, "the file is read-only")
                 .at(self.path.display().to_string()));

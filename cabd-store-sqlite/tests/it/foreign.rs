@@ -1,7 +1,8 @@
 //! The inventory in other programs: the spatialite shell and ogr2ogr edit it, and cabd sees what they did.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use cabd_core::feature::Operation;
 use cabd_core::query::FeatureQuery;
@@ -128,6 +129,55 @@ fn what_the_spatialite_shell_writes_is_found_indexed_identified_and_logged() {
         );
         let errors: Vec<_> = store.doctor().await.unwrap();
         assert_eq!(errors, vec![]);
+    });
+}
+
+/// A shell that has written, and now keeps the file to itself.
+struct Holding(std::process::Child);
+
+impl Holding {
+    fn start(path: &Path, sql: &str) -> Self {
+        let mut child = Command::new("spatialite")
+            .args(["-silent", "-bail"])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the spatialite shell (scripts/deps.sh test)");
+        let text = format!("{sql}\nBEGIN IMMEDIATE;\nSELECT 'held';\n");
+        let input = child.stdin.as_mut().unwrap();
+        input.write_all(text.as_bytes()).unwrap();
+        input.flush().unwrap();
+        let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+        let held = lines.map_while(Result::ok).any(|l| l == "held");
+        assert!(held);
+        Self(child)
+    }
+
+    fn end(mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn readers_do_not_wait_for_another_program_that_writes() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inventory.sqlite");
+        let store = inventory(&path).await;
+        let head = store.head().await.unwrap();
+        let shell = Holding::start(&path, "UPDATE dams SET height_m = 7;");
+        let begun = std::time::Instant::now();
+        assert_eq!(store.head().await.unwrap(), head);
+        assert_eq!(store.moment().await.unwrap().0, head);
+        let log = store.changes_since(head).await.unwrap();
+        assert_eq!(log.try_collect::<Vec<_>>().await.unwrap(), []);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+        shell.end();
+        assert_eq!(store.head().await.unwrap().0, head.0 + 1);
+        let log = store.changes_since(head).await.unwrap();
+        assert!(!log.try_collect::<Vec<_>>().await.unwrap().is_empty());
     });
 }
 
