@@ -24,9 +24,11 @@ const PIECE_BYTES: usize = 256 * 1024;
 struct Tray(Arc<Mutex<Vec<u8>>>);
 
 impl Tray {
+    /// What was written; the next piece will be about as long.
     fn take(&self) -> Bytes {
         let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *bytes).into()
+        let next = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+        std::mem::replace(&mut *bytes, next).into()
     }
 }
 
