@@ -158,6 +158,14 @@ pub(crate) fn changes(catalog: &Catalog, query: &ChangeQuery) -> Result<Query> {
         params.push(Param::Many(DataType::Uuid, ids));
         conditions.push_str(&format!(" AND l.cabd_id = ANY(${}::uuid[])", params.len()));
     }
+    if let Some((commit, revision)) = query.read {
+        params.extend([Param::from(commit.0), Param::from(revision)]);
+        let n = params.len();
+        conditions.push_str(&format!(
+            " AND NOT (c.revision = ${} AND l.revision <= ${n})",
+            n - 1
+        ));
+    }
     Ok(Query {
         text: format!(
             "SELECT l.revision, c.revision, l.datetime, coalesce(c.author, l.username), l.schemaname, l.tablename, \
@@ -197,7 +205,7 @@ fn function(t: &Table) -> String {
             tests.push_str(&test);
         }
     }
-    let moved: Vec<String> = (0..t.key).map(|i| differs(t, i)).collect();
+    let moved: Vec<String> = t.identity().iter().map(|i| differs(t, *i)).collect();
     format!(
         "DECLARE\n    o jsonb := '{{}}';\n    n jsonb := '{{}}';\nBEGIN\n    \
          IF tg_op = 'UPDATE' AND NOT ({moved}) THEN\n{tests}        \

@@ -19,6 +19,12 @@ pub(crate) const GATHERED: &str =
 pub(crate) const CHANGESETS: &str = "SELECT id, datetime, author, reason, kind, client, reviewer, datasource_id \
      FROM cabd_changeset WHERE id > ?1 AND id <= ?2 ORDER BY id";
 
+pub(crate) const RELEASE: &str =
+    "INSERT INTO cabd_release (name, revision, datetime, author, note) VALUES (?, ?, ?, ?, ?)";
+
+pub(crate) const RELEASES: &str =
+    "SELECT name, revision, datetime, author, note FROM cabd_release ORDER BY revision, datetime";
+
 fn list(values: Vec<Value>) -> SqlValue {
     SqlValue::Text(Value::List(values).to_json().to_string())
 }
@@ -48,6 +54,14 @@ pub(crate) fn changes(catalog: &Catalog, query: &ChangeQuery) -> Result<(String,
         conditions.push_str(&format!(
             " AND l.schemaname || '.' || l.tablename IN (SELECT value FROM json_each(?{}))",
             values.len()
+        ));
+    }
+    if let Some((commit, revision)) = query.read {
+        values.extend([SqlValue::from(commit.0), SqlValue::from(revision)]);
+        let n = values.len();
+        conditions.push_str(&format!(
+            " AND NOT (l.changeset = ?{} AND l.revision <= ?{n})",
+            n - 1
         ));
     }
     // The unary plus leaves the look-up to the other index.
