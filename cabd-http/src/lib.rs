@@ -18,6 +18,7 @@ mod lists;
 mod metrics;
 mod openapi;
 mod openapi_edits;
+mod openapi_past;
 mod page;
 mod problem;
 mod ranges;

@@ -28,9 +28,9 @@ pub struct Diff {
     from: String,
     /// The other state
     to: String,
-    /// Only features of this type
-    #[arg(long = "type", value_name = "TYPE")]
-    feature_type: Option<String>,
+    /// Only features of these types
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    types: Vec<String>,
     /// Language of names and labels: en or fr
     #[arg(long, default_value = "en")]
     lang: String,
@@ -46,7 +46,7 @@ impl Diff {
         let query = DiffQuery {
             from: store.commit_of(&self.from).await?,
             to: store.commit_of(&self.to).await?,
-            feature_type: self.feature_type.clone(),
+            types: self.types.clone(),
             lang: self.lang.parse()?,
         };
         let (from, to) = (query.from, query.to);

@@ -8,6 +8,7 @@ mod flow;
 mod limits;
 mod openapi;
 mod page;
+mod past;
 mod refusals;
 mod same;
 mod shapes;

@@ -27,8 +27,8 @@ pub struct DiffQuery {
     pub from: CommitNumber,
     /// The other; may be the earlier.
     pub to: CommitNumber,
-    /// Only features of this type; every type where there is none.
-    pub feature_type: Option<String>,
+    /// Only features of these types; of every type where it is empty.
+    pub types: Vec<String>,
     /// Language of names and labels.
     pub lang: Lang,
 }
@@ -70,10 +70,15 @@ pub(in crate::store) async fn diff<S: Store + ?Sized>(
     }
     let teller = Teller::new(store, query.lang).await?;
     let catalog = &teller.catalog;
-    let bases = match &query.feature_type {
-        Some(name) => catalog.base_types(catalog.feature_type(name)?)?,
-        None => catalog.types().filter(|t| !t.is_super()).cloned().collect(),
-    };
+    let mut bases = vec![];
+    for name in &query.types {
+        bases.extend(catalog.base_types(catalog.feature_type(name)?)?);
+    }
+    if query.types.is_empty() {
+        bases.extend(catalog.types().filter(|t| !t.is_super()).cloned());
+    }
+    bases.sort_by(|a, b| a.id().cmp(b.id()));
+    bases.dedup_by(|a, b| a.id() == b.id());
     let mut left = VecDeque::new();
     for base in bases {
         let tables: Around = Arc::new(around(catalog, base.id()));

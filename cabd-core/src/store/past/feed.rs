@@ -10,7 +10,7 @@ use arrow::array::{
     TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, Fuse};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use uuid::Uuid;
@@ -147,8 +147,8 @@ struct Feed<'a, S: ?Sized> {
     store: &'a S,
     teller: Teller,
     query: FeedQuery,
-    log: store::BoxStream<LogEntry>,
-    sets: store::BoxStream<Changeset>,
+    log: Fuse<store::BoxStream<LogEntry>>,
+    sets: Fuse<store::BoxStream<Changeset>>,
     set: Option<Changeset>,
 }
 
@@ -205,8 +205,8 @@ pub(in crate::store) async fn feed<S: Store + ?Sized>(
         ..ChangeQuery::since(after)
     };
     let feed = Feed {
-        log: store.changes(&changes).await?,
-        sets: store.changesets(after, Some(until)).await?,
+        log: store.changes(&changes).await?.fuse(),
+        sets: store.changesets(after, Some(until)).await?.fuse(),
         set: None,
         store,
         teller,
