@@ -1,6 +1,7 @@
 //! Earlier states: every answer that was given is given again.
 
 use crate::catalog::{CatalogChange, Manifest, Relation};
+use crate::conformance::cases::derived;
 use crate::conformance::random;
 use crate::conformance::world::*;
 use crate::error::ErrorKind;
@@ -254,6 +255,45 @@ pub async fn an_attribute_that_went_and_came_back_has_its_past(store: &dyn Store
         .map(|v| &v.to)
         .collect();
     assert_eq!(comments, ["one", "two", "three"]);
+}
+
+pub async fn the_last_change_of_then_is_that_of_then(store: &dyn Store) {
+    derived::furnish_gauges(store).await;
+    let source = |n: u128| {
+        Operation::new(Relation::FeatureSource("gauges".into()), Action::Insert)
+            .set("cabd_id", id(1))
+            .set("datasource_id", id(9))
+            .set("datasource_feature_id", n.to_string())
+    };
+    write(
+        store,
+        vec![data_source(9, "a"), derived::gauge(1, -76.0, 45.0)],
+    )
+    .await;
+    let change = |x: f64| derived::change(1).set("range_m", x);
+    let mut known = vec![];
+    for all in [
+        vec![change(2.0)],
+        vec![source(1)],
+        vec![source(2)],
+        vec![change(3.0)],
+        vec![source(3)],
+    ] {
+        let q = FeatureQuery::of("gauges");
+        let answer = ask(store, &q).await;
+        known.push((store.head().await.unwrap(), answer.of(1, "last_modified")));
+        write(store, all).await;
+    }
+    for (n, (commit, was)) in known.into_iter().enumerate() {
+        let then = ask(store, &at(FeatureQuery::of("gauges"), commit)).await;
+        let (is, was) = (then.of(1, "last_modified"), was);
+        let (Value::Timestamp(is), Value::Timestamp(was)) = (&is, &was) else {
+            panic!("{n}: {is:?} {was:?}");
+        };
+        // Where only rows around had changed, it is when they were written.
+        let apart = is.as_microsecond().abs_diff(was.as_microsecond());
+        assert!(apart < 20_000, "{n}: {is} {was}");
+    }
 }
 
 pub async fn a_commit_that_was_never_made_has_no_state(store: &dyn Store) {

@@ -104,11 +104,12 @@ impl Teller {
         let (mut was, mut is) = (vec![], vec![]);
         for at in 0..table.columns.len() {
             let (mut a, mut b) = (value(old, at), value(new, at));
-            let silent = match (&a, &b) {
-                (Some(a), Some(b)) => a == b,
-                (Some(v), None) | (None, Some(v)) => v.is_null(),
-                (None, None) => true,
-            };
+            let silent = table.columns[at].follows
+                || match (&a, &b) {
+                    (Some(a), Some(b)) => a == b,
+                    (Some(v), None) | (None, Some(v)) => v.is_null(),
+                    (None, None) => true,
+                };
             if silent {
                 (a, b) = (None, None);
             }
@@ -116,7 +117,9 @@ impl Teller {
             is.push(b);
         }
         let key = some[..table.key].to_vec();
-        Some(self.act(table, action, key, was, is))
+        // What follows other changes is none alone.
+        let nothing = action == "UPDATE" && was.iter().chain(&is).all(Option::is_none);
+        (!nothing).then(|| self.act(table, action, key, was, is))
     }
 
     fn act(

@@ -7,6 +7,7 @@ pub(super) mod acts;
 pub(super) mod diff;
 pub(super) mod feed;
 pub(super) mod history;
+mod instants;
 mod merge;
 mod rows;
 mod then;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use uuid::Uuid;
 
+use super::instants::following;
 use super::{IDS, TRIES, busy};
 use crate::catalog::{Catalog, ID, Past, Relation, Table};
 use crate::error::Result;
@@ -119,8 +120,10 @@ struct Later {
 
 /// What has happened to rows since a commit.
 pub(super) struct Since {
-    catalog: Arc<Catalog>,
+    pub catalog: Arc<Catalog>,
     past: Past,
+    /// The first commit that touched each feature, and whether it tells the instants that follow.
+    first: HashMap<Uuid, (CommitNumber, bool)>,
     changed: HashMap<Relation, HashMap<Key, (Row, Later)>>,
 }
 
@@ -129,6 +132,7 @@ impl Since {
         Ok(Self {
             past: Past::new(&store.catalog_history().await?),
             catalog,
+            first: HashMap::new(),
             changed: HashMap::new(),
         })
     }
@@ -156,6 +160,17 @@ impl Since {
         let Some(head) = e.key(table) else {
             return;
         };
+        if let Some(id) = e
+            .cabd_id
+            .filter(|_| table.relation != Relation::FeatureUpdate)
+        {
+            let first = self.first.entry(id).or_insert((e.commit, false));
+            let own = matches!(table.relation, Relation::Feature(_));
+            let told = |p: usize| e.old.contains_key(&table.columns[p].name);
+            first.1 |= own
+                && first.0 == e.commit
+                && (e.action == "DELETE" || e.action == "UPDATE" && following(table).all(told));
+        }
         let key = key_of(&head);
         let known = self.changed.entry(table.relation.clone()).or_default();
         let first = !known.contains_key(&key);
@@ -176,6 +191,32 @@ impl Since {
                 features.extend(was.and_then(Value::as_uuid));
             }
         }
+    }
+
+    /// Whether the first change of a feature tells what its instants were; true where only suggestions have changed.
+    pub fn knows_instants(&self, id: &Uuid) -> bool {
+        self.first.get(id).is_none_or(|(_, known)| *known)
+    }
+
+    /// The place and value of today of what a column was called and held.
+    pub fn today(
+        &self,
+        table: &Table,
+        column: &str,
+        commit: CommitNumber,
+        value: Value,
+    ) -> Option<(usize, Value)> {
+        self.past.today(table, column, commit.0, value)
+    }
+
+    /// Says what a value of a feature's row was.
+    pub fn was_then(&mut self, relation: &Relation, id: Uuid, place: usize, value: Value) {
+        let head = vec![Value::from(id)];
+        let known = self.changed.entry(relation.clone()).or_default();
+        let (_, later) = known
+            .entry(key_of(&head))
+            .or_insert_with(|| (head, Later::default()));
+        later.was.insert(place, value);
     }
 
     /// Whether a row came since.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::instants::following;
 use super::rows::{Since, feature_column, fetch};
 use crate::catalog::{Catalog, Relation, Served, Table};
 use crate::error::{Error, ErrorKind, Result};
@@ -70,6 +71,9 @@ impl Then {
                 .map(|id| Value::from(*id))
                 .filter(|id| !since.is_new(&feature, std::slice::from_ref(id)))
                 .collect();
+            let ids = wanted.iter().filter_map(Value::as_uuid);
+            let main = catalog.table(&feature)?;
+            since.put_instants_back(store, main, ids, at).await?;
             for table in &own {
                 let of_branch = table.relation == feature
                     || table.relation == Relation::FeatureUpdate
@@ -124,9 +128,12 @@ impl Read {
                 .field("as_of"));
             }
             let feature = Relation::feature(ft.id());
+            // Instants follow changes of every row around.
+            let follows = following(catalog.table(&feature)?).next().is_some();
             for table in catalog.tables() {
+                let shown = matches!(table.relation, Relation::Part(..) | Relation::Link(..));
                 let belongs = table.relation == feature
-                    || matches!(table.relation, Relation::Part(..) | Relation::Link(..))
+                    || (shown || follows)
                         && table.parent.as_ref().is_some_and(|(_, p)| *p == feature);
                 if belongs && !read.own.iter().any(|t| t.relation == table.relation) {
                     read.own.push(table);
