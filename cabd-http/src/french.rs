@@ -40,7 +40,11 @@ pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
 }
 
 /// Sentences of the core that can reach a client, `{}` standing for what varies.
-const SENTENCES: [(&str, &str); 32] = [
+const SENTENCES: [(&str, &str); 33] = [
+    (
+        "nothing that is told of has this attribute",
+        "rien de ce qui est raconté n’a cet attribut",
+    ),
     ("no such commit", "ce commit n’existe pas"),
     (
         "neither a commit nor a time nor a release",
@@ -164,7 +168,11 @@ const EXPECTATIONS: [(&str, &str); 16] = [
     ),
 ];
 
-const MORE_EXPECTATIONS: [(&str, &str); 8] = [
+const MORE_EXPECTATIONS: [(&str, &str); 9] = [
+    (
+        "a stored attribute of the types, or a column of the rows around them",
+        "un attribut enregistré des types, ou une colonne des lignes autour",
+    ),
     (
         "a commit number from 0 to {}",
         "un numéro de commit de 0 à {}",

@@ -11,46 +11,47 @@ const WHEN: &str = "a commit number, an instant, a day (its end, UTC) or the nam
 /// A parameter of what has been.
 pub(crate) fn parameter(name: &str) -> Option<Value> {
     let text = json!({"type": "string"});
-    let (name, required, description, schema) = match name {
+    let (name, description, schema) = match name {
         "as-of" => (
             name,
-            false,
             format!("The state of then: {WHEN}. Types, codes and labels are those of today."),
             text,
         ),
         "since" => (
             name,
-            false,
             format!(
                 "After this: {WHEN}, or what an answer gave as next. From the beginning without it."
             ),
             text,
         ),
-        "from" => (name, true, format!("The one state: {WHEN}."), text),
-        "to" => (name, true, format!("The other state: {WHEN}."), text),
+        "from" => (
+            name,
+            format!("The one state: {WHEN}. The newest release without it, or the beginning."),
+            text,
+        ),
+        "to" => (
+            name,
+            format!("The other state: {WHEN}. The newest without it."),
+            text,
+        ),
         "attribute" => (
             name,
-            false,
             "Only rows of which one of these attributes has changed, with commas.".to_owned(),
             text,
         ),
         "changed-in" => (
             "bbox",
-            false,
             "Only features that were in xmin,ymin,xmax,ymax before or after the change.".to_owned(),
             text,
         ),
         "most-changes" => (
             "max-results",
-            false,
             "At most so many changes; 1000 without it.".to_owned(),
             json!({"type": "integer", "minimum": 1, "maximum": 10000}),
         ),
         _ => return None,
     };
-    Some(
-        json!({"name": name, "in": "query", "required": required, "description": description, "schema": schema}),
-    )
+    Some(json!({"name": name, "in": "query", "description": description, "schema": schema}))
 }
 
 /// The paths.
@@ -77,7 +78,7 @@ pub(crate) fn paths() -> Map<String, Value> {
                 forms: &past::FORMS,
                 schema: "Changes",
                 list: false,
-                statuses: &[400, 404, 406, 503],
+                statuses: &[400, 406, 503],
             },
         ),
         (
@@ -89,7 +90,7 @@ pub(crate) fn paths() -> Map<String, Value> {
                 forms: &past::FORMS,
                 schema: "Differences",
                 list: false,
-                statuses: &[400, 404, 406, 503],
+                statuses: &[400, 406, 503],
             },
         ),
         (

@@ -87,7 +87,8 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// The parameters of the query by which an error of the core may be named.
-const PARAMETERS: [&str; 15] = [
+const PARAMETERS: [&str; 16] = [
+    "attribute",
     "since",
     "from",
     "to",

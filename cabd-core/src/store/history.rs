@@ -88,7 +88,8 @@ pub trait HistoryExt: Store {
     /// nothing, however many write. Rows about people (contacts, suggested updates) are never told.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown type.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown type, [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for an attribute that
+    /// nothing told of has.
     async fn feed(
         &self,
         query: FeedQuery,

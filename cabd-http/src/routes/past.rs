@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::Response;
+use axum::http::{Response, StatusCode};
 use cabd_core::store::{Act, Change, DiffQuery, FeedPlace, FeedQuery, HistoryExt, Release};
 use cabd_core::time::format_instant;
-use cabd_core::{CommitNumber, id};
+use cabd_core::{Catalog, CommitNumber, id};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn tag(
     asked: &Asked,
     form: Form,
     state: CommitNumber,
-    catalog: &cabd_core::Catalog,
+    catalog: &Catalog,
 ) -> Option<String> {
     (!asked.is_admin).then(|| app.tag(state, catalog, asked, form))
 }
@@ -94,9 +94,10 @@ pub(super) async fn history(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
 /// `/changes`
 pub(super) async fn changes(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
     let form = asked.form(&FORMS)?;
+    let catalog = app.store.catalog().await?;
     let bbox = asked.query.one("bbox")?.map(str::parse).transpose();
     let mut query = FeedQuery {
-        types: names(&asked, "types"),
+        types: types(&asked, &catalog)?,
         bbox: bbox.map_err(|e| Problem::of(&e))?,
         attributes: names(&asked, "attribute"),
         lang: asked.lang,
@@ -112,7 +113,6 @@ pub(super) async fn changes(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answ
         };
     }
     let most = limit(&asked)?;
-    let catalog = app.store.catalog().await?;
     let head = app.store.head().await?;
     let answer = Head::new(form, tag(&app, &asked, form, head, &catalog));
     if answer.is_known(&asked) {
@@ -132,7 +132,7 @@ pub(super) async fn changes(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answ
     next = match (complete, found.last()) {
         (true, _) => FeedPlace {
             commit: until.max(next.commit),
-            revision: next.revision.filter(|_| next.commit >= until),
+            revision: next.revision.filter(|_| next.commit > until),
         },
         (false, Some(last)) => last.place(),
         (false, None) => next,
@@ -163,6 +163,18 @@ fn names(asked: &Asked, parameter: &str) -> Vec<String> {
     all.filter(|t| !t.is_empty()).collect()
 }
 
+/// The parameter `types`.
+fn types(asked: &Asked, catalog: &Catalog) -> Result<Vec<String>, Box<Problem>> {
+    let all = names(asked, "types");
+    for name in &all {
+        catalog.feature_type(name).map_err(|e| {
+            let problem = Problem::of(&e.field("types"));
+            Box::new(problem.with(StatusCode::BAD_REQUEST, "invalid-parameter"))
+        })?;
+    }
+    Ok(all)
+}
+
 fn limit(asked: &Asked) -> Result<usize, Box<Problem>> {
     let Some(text) = asked.query.one("max-results")? else {
         return Ok(CHANGES.0);
@@ -187,23 +199,19 @@ async fn commit(app: &App, name: &str, text: &str) -> Result<CommitNumber, Box<P
 /// `/diff`
 pub(super) async fn diff(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
     let form = asked.form(&FORMS)?;
-    let mut states = vec![];
-    for name in ["from", "to"] {
-        let text = asked.query.one(name)?.ok_or_else(|| {
-            let (en, fr) = ("which states are compared?", "quels états comparer?");
-            Box::new(Problem::parameter(name, "", en, fr).expected(
-                "a commit number, a time or a release",
-                "un numéro de commit, un moment ou une version publiée",
-            ))
-        })?;
-        states.push(commit(&app, name, text).await?);
-    }
+    let from = match asked.query.one("from")? {
+        Some(text) => commit(&app, "from", text).await?,
+        None => {
+            let newest = app.store.releases().await?.pop();
+            newest.map(|r| r.commit).unwrap_or_default()
+        }
+    };
+    let to = match asked.query.one("to")? {
+        Some(text) => commit(&app, "to", text).await?,
+        None => app.store.head().await?,
+    };
     let catalog = app.store.catalog().await?;
-    let types = names(&asked, "types");
-    for name in &types {
-        catalog.feature_type(name).map_err(|e| e.field("types"))?;
-    }
-    let (from, to) = (states[0], states[1]);
+    let types = types(&asked, &catalog)?;
     let state = CommitNumber(from.0.max(to.0));
     let answer = Head::new(form, Some(app.tag(state, &catalog, &asked, form)));
     if answer.is_known(&asked) {

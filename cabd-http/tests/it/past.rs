@@ -354,7 +354,6 @@ async fn what_is_no_state_is_said_in_both_languages(here: &Here) {
         ("/changes?since=no".to_owned(), "#/query/since"),
         ("/changes?max-results=0".to_owned(), "#/query/max-results"),
         ("/changes?bbox=1,2".to_owned(), "#/query/bbox"),
-        ("/diff?from=1".to_owned(), "#/query/to"),
         ("/diff?from=1&to=999999".to_owned(), "#/query/to"),
         ("/diff?from=1&to=no".to_owned(), "#/query/to"),
     ] {
@@ -375,5 +374,11 @@ async fn what_is_no_state_is_said_in_both_languages(here: &Here) {
         .get(&format!("/features/dams/{}/history", id(99)))
         .await;
     assert_eq!(unknown.status, 404);
-    assert_eq!(here.get("/diff?from=1&to=1&types=no").await.status, 404);
+    for path in [
+        "/diff?types=no",
+        "/changes?types=no",
+        "/changes?attribute=no",
+    ] {
+        assert_eq!(here.get(path).await.status, 400, "{path}");
+    }
 }

@@ -202,7 +202,7 @@ pub async fn a_feed_tells_nothing_about_people(store: &dyn Store) {
 }
 
 /// Lets others go on.
-async fn turn() {
+pub(super) async fn turn() {
     let mut had = false;
     futures::future::poll_fn(|cx| {
         cx.waker().wake_by_ref();

@@ -268,6 +268,7 @@ macro_rules! __conformance_cases {
                 a_commit_is_found_by_its_time
                 an_attribute_that_went_and_came_back_has_its_past
                 the_last_change_of_then_is_that_of_then
+                an_earlier_state_is_read_while_others_write
             }
             feed {
                 a_feed_tells_every_change_once_and_goes_on_from_any_place

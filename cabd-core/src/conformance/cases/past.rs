@@ -1,7 +1,10 @@
 //! Earlier states: every answer that was given is given again.
 
+use futures::future::join_all;
+
 use crate::catalog::{CatalogChange, Manifest, Relation};
 use crate::conformance::cases::derived;
+use crate::conformance::cases::feed::turn;
 use crate::conformance::random;
 use crate::conformance::world::*;
 use crate::error::ErrorKind;
@@ -255,6 +258,38 @@ pub async fn an_attribute_that_went_and_came_back_has_its_past(store: &dyn Store
         .map(|v| &v.to)
         .collect();
     assert_eq!(comments, ["one", "two", "three"]);
+}
+
+pub async fn an_earlier_state_is_read_while_others_write(store: &dyn Store) {
+    furnish(store).await;
+    let all = (1..=60).map(|n| weir(n).set("height_m", n as f64));
+    write(store, all.collect()).await;
+    let first = store.head().await.unwrap();
+    let writer = |w: u128| async move {
+        for n in 0..15 {
+            let target = 1 + (w * 17 + n * 7) % 60;
+            let new = 1_000 + 100 * w + n;
+            write(
+                store,
+                vec![update(target).set("height_m", 999.0), weir(new)],
+            )
+            .await;
+            turn().await;
+        }
+    };
+    let writing = join_all((0..3).map(writer));
+    let reading = async {
+        let mut q = at(sorted("weirs", &["height_m"]), first);
+        for limit in [None, Some(10), None, Some(60), None, Some(7), None, None] {
+            q.limit = limit;
+            let n = limit.unwrap_or(60);
+            let wanted: Vec<u128> = (1..=u128::from(n)).collect();
+            assert_eq!(found(store, &q).await, wanted);
+            assert_eq!(store.count(&q).await.unwrap(), 60);
+            turn().await;
+        }
+    };
+    futures::join!(writing, reading);
 }
 
 pub async fn the_last_change_of_then_is_that_of_then(store: &dyn Store) {

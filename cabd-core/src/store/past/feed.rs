@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::acts::{RowAct, Teller};
 use super::rows::states;
-use crate::catalog::{Catalog, Relation, Table};
+use crate::catalog::{Catalog, Column, Relation, Table};
 use crate::error::{Error, Result};
 use crate::geometry::Bbox;
 use crate::id::CommitNumber;
@@ -33,10 +33,10 @@ const TOGETHER: usize = 1_000;
 ///
 /// ```
 /// use cabd_core::store::FeedPlace;
-/// let place: FeedPlace = "12.345".parse()?;
+/// let place: FeedPlace = "12:345".parse()?;
 /// assert_eq!((place.commit.0, place.revision), (12, Some(345)));
-/// assert_eq!(place.to_string(), "12.345");
-/// assert!("12.".parse::<FeedPlace>().is_err());
+/// assert_eq!(place.to_string(), "12:345");
+/// assert!("12:".parse::<FeedPlace>().is_err());
 /// # Ok::<(), cabd_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +50,7 @@ pub struct FeedPlace {
 impl fmt::Display for FeedPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.revision {
-            Some(revision) => write!(f, "{}.{revision}", self.commit),
+            Some(revision) => write!(f, "{}:{revision}", self.commit),
             None => self.commit.fmt(f),
         }
     }
@@ -61,7 +61,7 @@ impl FromStr for FeedPlace {
 
     fn from_str(text: &str) -> Result<Self> {
         let number = |t: &str| t.parse::<i64>().ok().filter(|n| *n >= 0);
-        let place = match text.trim().split_once('.') {
+        let place = match text.trim().split_once(':') {
             None => number(text.trim()).map(|commit| (commit, None)),
             Some((commit, revision)) => number(commit)
                 .zip(number(revision))
@@ -183,6 +183,29 @@ fn relations(catalog: &Catalog, query: &FeedQuery) -> Result<Vec<Relation>> {
     Ok(wanted.collect())
 }
 
+/// Refuses an attribute that no row of these relations has.
+fn known_attributes(catalog: &Catalog, relations: &[Relation], names: &[String]) -> Result<()> {
+    let has = |relation: &Relation, name: &str| {
+        let table = catalog.table(relation).ok();
+        table.is_some_and(|t| {
+            let called = |n: &str| n.eq_ignore_ascii_case(name);
+            let of = |c: &Column| {
+                c.attribute
+                    .as_deref()
+                    .map_or_else(|| called(&c.name), called)
+            };
+            t.columns.iter().any(of)
+        })
+    };
+    match names.iter().find(|n| !relations.iter().any(|r| has(r, n))) {
+        Some(unknown) => Err(Error::invalid("nothing that is told of has this attribute")
+            .field("attribute")
+            .value(unknown)
+            .expected("a stored attribute of the types, or a column of the rows around them")),
+        None => Ok(()),
+    }
+}
+
 pub(in crate::store) async fn feed<S: Store + ?Sized>(
     store: &S,
     query: FeedQuery,
@@ -191,6 +214,7 @@ pub(in crate::store) async fn feed<S: Store + ?Sized>(
     let until = query.until.map_or(head, |until| until.min(head));
     let teller = Teller::new(store, query.lang).await?;
     let relations = relations(&teller.catalog, &query)?;
+    known_attributes(&teller.catalog, &relations, &query.attributes)?;
     if relations.is_empty() {
         return Ok((until, stream::empty().boxed()));
     }

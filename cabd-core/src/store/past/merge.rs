@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::compute::interleave_record_batch;
+use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::{interleave_record_batch, take_record_batch};
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
@@ -76,9 +76,9 @@ impl Merge {
                     None => self.ended = true,
                 }
             }
-            let (picked, last) = self.pick();
+            let picked = self.pick();
             let done = self.ended && self.was.get(self.next.0).is_none();
-            let made = self.made(&picked, last)?;
+            let made = self.made(&picked)?;
             if self.batch.as_ref().is_some_and(|(b, row)| *row >= b.rows()) {
                 self.batch = None;
             }
@@ -91,10 +91,9 @@ impl Merge {
         }
     }
 
-    /// Rows of the next batch: 0 is the present one, the others are those of what was. And the place after the last.
-    fn pick(&mut self) -> (Vec<(usize, usize)>, Option<Cursor>) {
+    /// Rows of the next batch: 0 is the present one, the others are those of what was.
+    fn pick(&mut self) -> Vec<(usize, usize)> {
         let mut picked = vec![];
-        let mut last = None;
         while picked.len() < self.rows && self.left > 0 {
             let was = self.was.get(self.next.0);
             // Rows that were fetched for what they name are others' to tell.
@@ -123,12 +122,9 @@ impl Merge {
                 (None, Some(_)) if self.ended => 1,
                 (None, _) => break,
             };
-            let (place, at) = if source == 0 {
-                let Some((b, row)) = &self.batch else { break };
-                ((0, *row), b.places.at(*row))
-            } else {
-                let Some(w) = was else { break };
-                ((1 + self.next.0, self.next.1), w.places.at(self.next.1))
+            let place = match (source, &self.batch) {
+                (0, Some((_, row))) => (0, *row),
+                _ => (1 + self.next.0, self.next.1),
             };
             if source == 0 {
                 self.step_present();
@@ -141,9 +137,8 @@ impl Merge {
             }
             self.left -= 1;
             picked.push(place);
-            last = at;
         }
-        (picked, last)
+        picked
     }
 
     fn step_was(&mut self) {
@@ -163,30 +158,26 @@ impl Merge {
         }
     }
 
-    fn made(
-        &self,
-        picked: &[(usize, usize)],
-        next: Option<Cursor>,
-    ) -> Result<Option<FeatureBatch>> {
-        if picked.is_empty() {
+    fn made(&self, picked: &[(usize, usize)]) -> Result<Option<FeatureBatch>> {
+        let Some(last) = picked.last() else {
             return Ok(None);
-        }
-        let empty;
-        let present = match (&self.batch, self.was.first()) {
-            (Some((b, _)), _) => &b.batch,
-            (None, Some(w)) => {
-                empty = RecordBatch::new_empty(w.batch.schema());
-                &empty
-            }
-            (None, None) => return Ok(None),
         };
-        let mut sources = vec![present];
-        sources.extend(self.was.iter().map(|w| &w.batch));
+        let mut sources: Vec<&FeatureBatch> = self.batch.iter().map(|(b, _)| b).collect();
+        // Where nothing is left of the present answer, what was comes first.
+        let shift = 1 - sources.len();
+        sources.extend(&self.was);
+        let next = sources[last.0 - shift].places.at(last.1);
+        let batches: Vec<&RecordBatch> = sources.iter().map(|b| &b.batch).collect();
+        let present = batches[0];
         let batch = if present.num_columns() == 0 {
             let rows = RecordBatchOptions::new().with_row_count(Some(picked.len()));
             RecordBatch::try_new_with_options(present.schema(), vec![], &rows)?
+        } else if picked.iter().all(|(source, _)| *source == shift) {
+            let rows: UInt64Array = picked.iter().map(|(_, row)| *row as u64).collect();
+            take_record_batch(present, &rows)?
         } else {
-            interleave_record_batch(&sources, picked)?
+            let picked: Vec<_> = picked.iter().map(|(s, row)| (s - shift, *row)).collect();
+            interleave_record_batch(&batches, &picked)?
         };
         Ok(Some(FeatureBatch {
             batch,

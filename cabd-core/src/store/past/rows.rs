@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use uuid::Uuid;
 
+use super::IDS;
 use super::instants::following;
-use super::{IDS, TRIES, busy};
 use crate::catalog::{Catalog, ID, Past, Relation, Table};
 use crate::error::Result;
 use crate::id::CommitNumber;
@@ -22,8 +22,7 @@ use crate::value::Value;
 /// Costs the changes of these features since.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown type, [`ErrorKind::Busy`](crate::ErrorKind::Busy) where others
-/// write without a pause.
+/// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown type.
 ///
 /// ```
 /// use cabd_core::{CommitNumber, memory::MemoryStore, store::past::rows_at};
@@ -60,37 +59,28 @@ where
     if ids.is_empty() || tables.is_empty() {
         return Ok(vec![vec![]; tables.len()]);
     }
-    for _ in 0..TRIES {
-        let (head, catalog) = (store.head().await?, store.catalog().await?);
-        let query = ChangeQuery {
-            until: Some(head),
-            relations: tables.iter().map(|(t, _)| t.relation.clone()).collect(),
-            features: Some(ids.to_vec()),
-            values: false,
-            ..ChangeQuery::since(at)
-        };
-        let mut since = Since::new(store, catalog.clone()).await?;
-        if at < head {
-            since.read(store, &query).await?;
-        }
-        let wanted: Vec<Value> = ids.iter().map(|id| Value::from(*id)).collect();
-        let mut rows = Tables::new();
-        for (table, column) in tables {
-            let name = &table.columns[*column].name;
-            fetch(store, table, name, &wanted, &mut rows).await?;
-        }
-        if store.head().await? != head || store.catalog().await?.version != catalog.version {
-            continue;
-        }
-        since.put_back(&mut rows)?;
-        let of = |(table, _): &(Arc<Table>, usize)| {
-            let rows = rows.get(&table.relation);
-            let rows = rows.map(|r| r.values().cloned().collect());
-            rows.unwrap_or_default()
-        };
-        return Ok(tables.iter().map(of).collect());
+    let mut since = Since::new(store, store.catalog().await?, vec![]).await?;
+    let wanted: Vec<Value> = ids.iter().map(|id| Value::from(*id)).collect();
+    let mut rows = Tables::new();
+    for (table, column) in tables {
+        let name = &table.columns[*column].name;
+        fetch(store, table, name, &wanted, &mut rows).await?;
     }
-    Err(busy())
+    // Read after the rows: what they hold is in the log.
+    let query = ChangeQuery {
+        relations: tables.iter().map(|(t, _)| t.relation.clone()).collect(),
+        features: Some(ids.to_vec()),
+        values: false,
+        ..ChangeQuery::since(at)
+    };
+    since.read(store, &query).await?;
+    since.put_back(&mut rows)?;
+    let of = |(table, _): &(Arc<Table>, usize)| {
+        let rows = rows.get(&table.relation);
+        let rows = rows.map(|r| r.values().cloned().collect());
+        rows.unwrap_or_default()
+    };
+    Ok(tables.iter().map(of).collect())
 }
 
 /// The tables of a base type, with the column that names the feature.
@@ -125,11 +115,21 @@ pub(super) struct Since {
     /// The first commit that touched each feature, and whether it tells the instants that follow.
     first: HashMap<Uuid, (CommitNumber, bool)>,
     changed: HashMap<Relation, HashMap<Key, (Row, Later)>>,
+    naming: Vec<(Arc<Table>, usize)>,
+    /// Whom changed rows have named.
+    pub named: HashSet<Uuid>,
 }
 
 impl Since {
-    pub async fn new<S: CatalogStore + ?Sized>(store: &S, catalog: Arc<Catalog>) -> Result<Self> {
+    /// `naming` are columns whose values are noted, whichever rows have them.
+    pub async fn new<S: CatalogStore + ?Sized>(
+        store: &S,
+        catalog: Arc<Catalog>,
+        naming: Vec<(Arc<Table>, usize)>,
+    ) -> Result<Self> {
         Ok(Self {
+            naming,
+            named: HashSet::new(),
             past: Past::new(&store.catalog_history().await?),
             catalog,
             first: HashMap::new(),
@@ -170,6 +170,18 @@ impl Since {
             first.1 |= own
                 && first.0 == e.commit
                 && (e.action == "DELETE" || e.action == "UPDATE" && following(table).all(told));
+        }
+        for (_, column) in self
+            .naming
+            .iter()
+            .filter(|(t, _)| t.relation == table.relation)
+        {
+            for (name, value) in e.old.iter().chain(&e.new) {
+                let value = value.as_uuid().map(Value::from).unwrap_or_default();
+                let today = self.past.today(table, name, e.commit.0, value);
+                let named = today.filter(|(place, _)| place == column);
+                self.named.extend(named.and_then(|(_, v)| v.as_uuid()));
+            }
         }
         let key = key_of(&head);
         let known = self.changed.entry(table.relation.clone()).or_default();
@@ -225,16 +237,13 @@ impl Since {
         known.is_some_and(|k| k.get(&key_of(key)).is_some_and(|(_, l)| l.is_new))
     }
 
-    /// The first column of changed rows, and what a column of them was.
-    pub fn touched(&self, relation: &Relation, column: usize) -> (Vec<Value>, Vec<Value>) {
+    /// The first column of the changed rows of a relation.
+    pub fn keys(&self, relation: &Relation) -> Vec<Value> {
         let known = self.changed.get(relation).into_iter();
         known
             .flat_map(HashMap::values)
-            .map(|(key, later)| {
-                let was = later.was.get(&column);
-                (key[0].clone(), was.cloned().unwrap_or_default())
-            })
-            .unzip()
+            .map(|(key, _)| key[0].clone())
+            .collect()
     }
 
     /// Makes present rows those of then.

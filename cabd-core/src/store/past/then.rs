@@ -11,91 +11,137 @@ use crate::catalog::{Catalog, Relation, Served, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::feature::FeatureBatch;
 use crate::id::CommitNumber;
-use crate::query::{Plan, Pred};
+use crate::query::{Branch, Plan, Pred};
 use crate::store::plain::{self, Held, Tables};
 use crate::store::{AuditStore, CatalogStore, ChangeQuery, FeatureStore};
 use crate::value::Value;
 
-/// The features that have changed since a commit, as they were.
-pub(super) struct Then {
+/// The features that have changed since a commit.
+pub(super) struct Then<'a, S: ?Sized> {
+    store: &'a S,
+    at: CommitNumber,
     /// The commit that the look at the log saw last.
     pub head: CommitNumber,
+    bases: Vec<Relation>,
+    read: Read,
+    ids: Option<Vec<Uuid>>,
+    since: Since,
+    rows: Tables,
     /// Features that may answer otherwise than now.
     pub affected: HashSet<Uuid>,
-    /// Their rows, and the rows around them, as they were.
-    rows: Tables,
 }
 
-impl Then {
-    /// Looks at the changes after a commit that a plan's answer may depend on.
-    pub async fn gather<S>(
-        store: &S,
+impl<'a, S> Then<'a, S>
+where
+    S: CatalogStore + FeatureStore + AuditStore + ?Sized,
+{
+    /// The changes after a commit that a plan's answer may depend on; none are read yet.
+    pub async fn begin(
+        store: &'a S,
         catalog: &Arc<Catalog>,
         plan: &Plan,
         ids: Option<&[Uuid]>,
         at: CommitNumber,
-    ) -> Result<Self>
-    where
-        S: CatalogStore + FeatureStore + AuditStore + ?Sized,
-    {
-        let head = store.head().await?;
-        let Read { own, naming } = Read::of(catalog, plan)?;
+    ) -> Result<Self> {
+        let read = Read::of(catalog, plan)?;
+        let of = |b: &Branch| Relation::feature(b.feature_type.id());
+        Ok(Self {
+            store,
+            at,
+            head: at,
+            bases: plan.branches.iter().map(of).collect(),
+            since: Since::new(store, catalog.clone(), read.naming.clone()).await?,
+            read,
+            ids: ids.map(<[Uuid]>::to_vec),
+            rows: Tables::new(),
+            affected: HashSet::new(),
+        })
+    }
+
+    /// Reads what was committed since the last look, or since the commit.
+    pub async fn follow(&mut self) -> Result<()> {
+        let until = self.store.head().await?;
+        if until == self.head {
+            return Ok(());
+        }
+        let Read { own, naming } = &self.read;
         let mut query = ChangeQuery {
-            until: Some(head),
+            until: Some(until),
             relations: own.iter().map(|t| t.relation.clone()).collect(),
-            features: ids.map(<[Uuid]>::to_vec),
+            features: self.ids.clone(),
             values: false,
-            ..ChangeQuery::since(at)
+            ..ChangeQuery::since(self.head)
         };
-        let mut since = Since::new(store, catalog.clone()).await?;
-        let mut affected = since.read(store, &query).await?;
-        let mut rows = Tables::new();
-        for (table, column) in &naming {
-            if ids.is_some() || !own.iter().any(|t| t.relation == table.relation) {
+        self.affected
+            .extend(self.since.read(self.store, &query).await?);
+        for (table, column) in naming {
+            if self.ids.is_some() || !own.iter().any(|t| t.relation == table.relation) {
                 query.relations = vec![table.relation.clone()];
                 query.features = None;
-                since.read(store, &query).await?;
+                self.since.read(self.store, &query).await?;
             }
-            // Whom a changed row names now or named then.
-            let (known, were) = since.touched(&table.relation, *column);
-            fetch(store, table, &table.columns[0].name, &known, &mut rows).await?;
-            let now = rows.get(&table.relation).into_iter();
+            // Whom a changed row names.
+            let known = self.since.keys(&table.relation);
+            let name = &table.columns[0].name;
+            fetch(self.store, table, name, &known, &mut self.rows).await?;
+            let now = self.rows.get(&table.relation).into_iter();
             let now = now.flat_map(|r| r.values()).map(|row| &row[*column]);
-            affected.extend(now.chain(&were).filter_map(Value::as_uuid));
+            self.affected.extend(now.filter_map(Value::as_uuid));
         }
-        for branch in &plan.branches {
-            let feature = Relation::feature(branch.feature_type.id());
+        self.affected.extend(self.since.named.drain());
+        self.head = until;
+        Ok(())
+    }
+
+    /// The rows of the features that have changed, as they were.
+    pub async fn rows(mut self) -> Result<Was> {
+        let affected = self.affected.clone();
+        // The rows of naming tables were fetched when others were.
+        let mut rows = Tables::new();
+        for feature in std::mem::take(&mut self.bases) {
             // A feature that came later has nothing of then.
             let wanted: Vec<Value> = affected
                 .iter()
                 .map(|id| Value::from(*id))
-                .filter(|id| !since.is_new(&feature, std::slice::from_ref(id)))
+                .filter(|id| !self.since.is_new(&feature, std::slice::from_ref(id)))
                 .collect();
             let ids = wanted.iter().filter_map(Value::as_uuid);
-            let main = catalog.table(&feature)?;
-            since.put_instants_back(store, main, ids, at).await?;
-            for table in &own {
-                let of_branch = table.relation == feature
+            let main = self.since.catalog.table(&feature)?.clone();
+            self.since
+                .put_instants_back(self.store, &main, ids, self.at)
+                .await?;
+            for table in &self.read.own {
+                let of_base = table.relation == feature
                     || table.relation == Relation::FeatureUpdate
                     || table.parent.as_ref().is_some_and(|(_, p)| *p == feature);
-                if let Some(column) = feature_column(table).filter(|_| of_branch) {
+                if let Some(column) = feature_column(table).filter(|_| of_base) {
                     let name = &table.columns[column].name;
-                    fetch(store, table, name, &wanted, &mut rows).await?;
+                    fetch(self.store, table, name, &wanted, &mut rows).await?;
                 }
             }
-            for (table, column) in &naming {
+            for (table, column) in &self.read.naming {
                 let name = &table.columns[*column].name;
-                fetch(store, table, name, &wanted, &mut rows).await?;
+                fetch(self.store, table, name, &wanted, &mut rows).await?;
+                let known = self.since.keys(&table.relation);
+                let name = &table.columns[0].name;
+                fetch(self.store, table, name, &known, &mut rows).await?;
             }
         }
-        since.put_back(&mut rows)?;
-        Ok(Self {
-            head,
-            affected,
-            rows,
-        })
+        // What others have written meanwhile is taken back as well.
+        self.follow().await?;
+        self.since.put_back(&mut rows)?;
+        Ok(Was { affected, rows })
     }
+}
 
+/// The features that have changed since a commit, and their rows as they were.
+pub(super) struct Was {
+    /// The features.
+    pub affected: HashSet<Uuid>,
+    rows: Tables,
+}
+
+impl Was {
     /// What a plan finds in the rows of then.
     pub fn answer(&self, catalog: &Catalog, plan: &Plan) -> Result<Vec<FeatureBatch>> {
         let tables = &self.rows;
