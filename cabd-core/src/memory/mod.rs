@@ -211,7 +211,9 @@ impl AuditStore for MemoryStore {
                     .is_none_or(|ids| e.cabd_id.is_some_and(|id| ids.contains(&id)))
         };
         let values = query.values;
-        let entries: Vec<_> = state.log.iter().filter(wanted).cloned().collect();
+        let most = query.limit.and_then(|n| usize::try_from(n).ok());
+        let entries = state.log.iter().filter(wanted);
+        let entries: Vec<_> = entries.take(most.unwrap_or(usize::MAX)).cloned().collect();
         let shown = entries.into_iter().map(move |mut e| {
             if !values && e.action == "INSERT" {
                 e.new.clear();

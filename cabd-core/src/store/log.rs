@@ -95,6 +95,8 @@ pub struct ChangeQuery {
     pub features: Option<Vec<Uuid>>,
     /// Entries of this commit that were read already: those up to this revision are left out.
     pub read: Option<(CommitNumber, i64)>,
+    /// At most so many entries.
+    pub limit: Option<u64>,
     /// Whether the values of new rows are read. Those of a bulk load cost a look at the row and its later changes each.
     pub values: bool,
 }
@@ -108,6 +110,7 @@ impl ChangeQuery {
             relations: vec![],
             features: None,
             read: None,
+            limit: None,
             values: true,
         }
     }

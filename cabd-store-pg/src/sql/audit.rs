@@ -166,13 +166,15 @@ pub(crate) fn changes(catalog: &Catalog, query: &ChangeQuery) -> Result<Query> {
             n - 1
         ));
     }
+    let limit = query.limit.map(|n| format!(" LIMIT {n}"));
     Ok(Query {
         text: format!(
             "SELECT l.revision, c.revision, l.datetime, coalesce(c.author, l.username), l.schemaname, l.tablename, \
              l.action, l.cabd_id, l.datasource_id, l.id_pk, l.row_key, l.oldvalues::text, ({new})::text \
              FROM cabd.changeset c JOIN {log} l ON l.changeset = c.id \
              WHERE c.revision > $1 AND ($2::int8 IS NULL OR c.revision <= $2){conditions} \
-             ORDER BY c.revision, l.revision"
+             ORDER BY c.revision, l.revision{}",
+            limit.unwrap_or_default()
         ),
         params,
     })

@@ -74,12 +74,14 @@ pub(crate) fn changes(catalog: &Catalog, query: &ChangeQuery) -> Result<(String,
         ));
         changeset = "+l.changeset";
     }
+    let limit = query.limit.map(|n| format!(" LIMIT {n}"));
     Ok((
         format!(
             "SELECT l.revision, l.changeset, l.datetime, COALESCE(c.author, l.username), l.schemaname, l.tablename, \
              l.action, l.cabd_id, l.datasource_id, l.id_pk, l.row_key, l.oldvalues, {new} \
              FROM {log} AS l CROSS JOIN cabd_changeset AS c ON c.id = l.changeset \
-             WHERE {changeset} > ?1 AND {changeset} <= ?2{conditions} ORDER BY l.changeset, l.revision"
+             WHERE {changeset} > ?1 AND {changeset} <= ?2{conditions} ORDER BY l.changeset, l.revision{}",
+            limit.unwrap_or_default()
         ),
         values,
     ))

@@ -101,6 +101,18 @@ pub async fn a_feed_tells_every_change_once_and_goes_on_from_any_place(store: &d
     let batches: Vec<_> = change_batches(feed, 2).try_collect().await.unwrap();
     let rows: Vec<usize> = batches.iter().map(|b| b.num_rows()).collect();
     assert_eq!(rows, [2, 2, 1]);
+    // One large commit, told in several looks at the log.
+    let before = store.head().await.unwrap();
+    let many = (1_000..4_500).map(|n| weir(n).set("height_m", n as f64));
+    write(store, many.collect()).await;
+    let all = told(store, since(before)).await;
+    let ids: BTreeSet<_> = all.iter().filter_map(|c| c.cabd_id).collect();
+    assert_eq!((all.len(), ids.len()), (3_500, 3_500));
+    let rest = FeedQuery {
+        after: all[2_345].place(),
+        ..FeedQuery::default()
+    };
+    assert_eq!(told(store, rest).await, all[2_346..]);
 }
 
 pub async fn a_feed_is_narrowed_by_type_place_and_attribute(store: &dyn Store) {

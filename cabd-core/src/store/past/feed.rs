@@ -10,7 +10,7 @@ use arrow::array::{
     TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use futures::stream::{BoxStream, Fuse};
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use uuid::Uuid;
@@ -22,12 +22,12 @@ use crate::error::{Error, Result};
 use crate::geometry::Bbox;
 use crate::id::CommitNumber;
 use crate::lang::Lang;
-use crate::store::{self, ChangeQuery, Changeset, LogEntry, Store};
+use crate::store::{ChangeQuery, Changeset, LogEntry, Store};
 use crate::time::{Timestamp, format_instant};
 use crate::value::Value;
 
-/// Entries that are looked at together.
-const TOGETHER: usize = 1_000;
+/// Entries that are looked at together: few at first, more where there are many. Between them no connection is held.
+const TOGETHER: (usize, usize) = (1_000, 16_000);
 
 /// A place in the feed: after a commit, or after an entry of one.
 ///
@@ -147,9 +147,10 @@ struct Feed<'a, S: ?Sized> {
     store: &'a S,
     teller: Teller,
     query: FeedQuery,
-    log: Fuse<store::BoxStream<LogEntry>>,
-    sets: Fuse<store::BoxStream<Changeset>>,
-    set: Option<Changeset>,
+    /// The question for the next entries; none at the end.
+    next: Option<ChangeQuery>,
+    together: usize,
+    sets: HashMap<CommitNumber, Changeset>,
 }
 
 /// Relations whose rows tell of people.
@@ -229,9 +230,9 @@ pub(in crate::store) async fn feed<S: Store + ?Sized>(
         ..ChangeQuery::since(after)
     };
     let feed = Feed {
-        log: store.changes(&changes).await?.fuse(),
-        sets: store.changesets(after, Some(until)).await?.fuse(),
-        set: None,
+        next: Some(changes),
+        together: TOGETHER.0,
+        sets: HashMap::new(),
         store,
         teller,
         query,
@@ -247,13 +248,7 @@ impl<S: Store + ?Sized> Feed<'_, S> {
     /// Some next changes; none at the end.
     async fn next(&mut self) -> Result<Option<Vec<Change>>> {
         loop {
-            let mut entries = vec![];
-            while entries.len() < TOGETHER {
-                match self.log.try_next().await? {
-                    Some(e) => entries.push(e),
-                    None => break,
-                }
-            }
+            let entries = self.entries().await?;
             if entries.is_empty() {
                 return Ok(None);
             }
@@ -263,7 +258,7 @@ impl<S: Store + ?Sized> Feed<'_, S> {
                 let inside = passing
                     .as_ref()
                     .is_none_or(|ids| e.cabd_id.is_some_and(|id| ids.contains(&id)));
-                if let Some(change) = self.change(&e).await?.filter(|_| inside) {
+                if let Some(change) = self.change(&e).filter(|_| inside) {
                     out.push(change);
                 }
             }
@@ -273,25 +268,45 @@ impl<S: Store + ?Sized> Feed<'_, S> {
         }
     }
 
-    async fn change(&mut self, e: &LogEntry) -> Result<Option<Change>> {
-        while self.set.as_ref().is_none_or(|s| s.commit < e.commit) {
-            match self.sets.try_next().await? {
-                Some(set) => self.set = Some(set),
-                None => break,
+    /// The next entries, and the changesets of theirs.
+    async fn entries(&mut self) -> Result<Vec<LogEntry>> {
+        let Some(mut query) = self.next.take() else {
+            return Ok(vec![]);
+        };
+        query.limit = Some(self.together as u64);
+        let entries: Vec<LogEntry> = self.store.changes(&query).await?.try_collect().await?;
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+            return Ok(vec![]);
+        };
+        let before = CommitNumber(first.commit.0 - 1);
+        let told: HashSet<CommitNumber> = entries.iter().map(|e| e.commit).collect();
+        let mut sets = self.store.changesets(before, Some(last.commit)).await?;
+        self.sets.clear();
+        while let Some(set) = sets.try_next().await? {
+            if told.contains(&set.commit) {
+                self.sets.insert(set.commit, set);
             }
         }
-        let Some(row) = self.teller.entry(e) else {
-            return Ok(None);
-        };
+        if entries.len() == self.together {
+            query.after = CommitNumber(last.commit.0 - 1);
+            query.read = Some((last.commit, last.revision));
+            self.next = Some(query);
+            self.together = (2 * self.together).min(TOGETHER.1);
+        }
+        Ok(entries)
+    }
+
+    fn change(&self, e: &LogEntry) -> Option<Change> {
+        let row = self.teller.entry(e)?;
         let wanted = &self.query.attributes;
         let named = |a: &str| wanted.iter().any(|w| w.eq_ignore_ascii_case(a));
         if !wanted.is_empty() && !row.values.iter().any(|v| named(&v.attribute)) {
-            return Ok(None);
+            return None;
         }
         let table = self.teller.catalog.table_named(&e.schema, &e.table);
-        let set = self.set.as_ref().filter(|s| s.commit == e.commit);
+        let set = self.sets.get(&e.commit);
         let instant = set.map_or(e.datetime, |s| s.datetime);
-        Ok(Some(Change {
+        Some(Change {
             commit: e.commit.0,
             revision: e.revision,
             datetime: format_instant(instant),
@@ -304,11 +319,11 @@ impl<S: Store + ?Sized> Feed<'_, S> {
             cabd_id: e.cabd_id,
             row,
             instant,
-        }))
+        })
     }
 
     /// The features of some entries that were in the box before, between or after them; `None` without a box.
-    async fn in_box(&mut self, entries: &[LogEntry]) -> Result<Option<HashSet<Uuid>>> {
+    async fn in_box(&self, entries: &[LogEntry]) -> Result<Option<HashSet<Uuid>>> {
         let Some(bbox) = self.query.bbox else {
             return Ok(None);
         };

@@ -87,29 +87,15 @@ pub(in crate::store) async fn history<S: Store + ?Sized>(
             .relations
             .extend(tables.into_iter().map(|(t, _)| t.relation.clone()));
     }
-    let mut log = match query.relations.is_empty() {
-        // Types that were registered by SQL have no tables of their own.
-        true => Box::pin(futures::stream::empty()),
-        false => store.changes(&query).await?,
+    // Types that were registered by SQL have no tables of their own.
+    let log: Vec<LogEntry> = match query.relations.is_empty() {
+        true => vec![],
+        false => store.changes(&query).await?.try_collect().await?,
     };
     let mut told = Told::default();
     let mut acts: Vec<Act> = vec![];
-    let mut of_commit: Vec<LogEntry> = vec![];
-    loop {
-        let next = log.try_next().await?;
-        let ended = match (&next, of_commit.last()) {
-            (Some(next), Some(last)) => next.commit != last.commit,
-            (None, last) => last.is_some(),
-            (Some(_), None) => false,
-        };
-        if ended {
-            let all = std::mem::take(&mut of_commit);
-            acts.push(told.act(store, &teller, &all).await?);
-        }
-        match next {
-            Some(next) => of_commit.push(next),
-            None => break,
-        }
+    for of_commit in log.chunk_by(|a, b| a.commit == b.commit) {
+        acts.push(told.act(store, &teller, of_commit).await?);
     }
     if acts.is_empty() {
         return Err(Error::not_found(format!(

@@ -18,7 +18,11 @@ pub use feed::{Change, FeedPlace, FeedQuery, change_batch, change_batches, chang
 pub use history::Act;
 pub use rows::rows_at;
 
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures::TryStreamExt;
+use futures::lock::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -39,6 +43,15 @@ const ROOM: usize = 1_000;
 const MOST: u64 = i64::MAX as u64;
 /// Identifiers in one question.
 const IDS: usize = 1_000;
+
+/// Questions that hold a present answer while they ask for more: few at a time, so that a store's connections are enough.
+static TURNS: LazyLock<[Mutex<()>; 4]> = LazyLock::new(Default::default);
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+async fn turn() -> MutexGuard<'static, ()> {
+    let next = NEXT.fetch_add(1, Ordering::Relaxed) % TURNS.len();
+    TURNS[next].lock().await
+}
 
 /// The query about the present, and the commit that was asked for.
 async fn present<S>(store: &S, query: &FeatureQuery) -> Result<(FeatureQuery, CommitNumber)>
@@ -81,6 +94,7 @@ where
             Some(limit) => Some(limit.saturating_add(more).min(MOST)),
             None => now.is_ordered().then_some(MOST),
         };
+        let _turn = turn().await;
         let stream = store.features(&asked).await?;
         then.follow().await?;
         let cramped = now.limit.is_some() && then.affected.len() > room;
