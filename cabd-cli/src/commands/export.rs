@@ -71,6 +71,7 @@ impl Export {
             lang: query.lang,
             metadata: Some(metadata),
             service_root: None,
+            ..WriteOptions::default()
         };
 
         let mut sink = Sink::open(&self.output)?;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::features::missing;
 use crate::answer::{self, Head};
-use crate::app::App;
+use crate::app::{App, Tag};
 use crate::problem::Problem;
 use crate::request::{Asked, Form};
 use crate::stream;
@@ -64,7 +64,7 @@ fn tag(
     form: Form,
     state: CommitNumber,
     catalog: &Catalog,
-) -> Option<String> {
+) -> Option<Tag> {
     (!asked.is_admin).then(|| app.tag(state, catalog, asked, form))
 }
 
