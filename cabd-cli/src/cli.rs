@@ -68,6 +68,14 @@ pub enum Command {
     Set(commands::sets::Sets),
     /// Add, change or retire codes
     Code(commands::codes::Codes),
+    /// Who has changed what of a feature, when and why
+    History(commands::history::History),
+    /// Every change since a commit, oldest first
+    Changes(commands::changes::Changes),
+    /// What differs between two states
+    Diff(commands::diff::Diff),
+    /// Name a commit as a released data version, or list the releases
+    Release(commands::release::Release),
     /// Compute derived values anew
     Derive(commands::derive::Derive),
     /// Answer over HTTP

@@ -154,8 +154,8 @@ pub(crate) fn counted(query: &FeatureQuery) -> (FeatureQuery, String) {
     }
     let q = &query;
     let key = format!(
-        "{} {:?} {:?} {:?} {:?} {:?} {}",
-        q.feature_type, q.types, q.filter, q.names, q.bbox, q.near, q.lang
+        "{} {:?} {:?} {:?} {:?} {:?} {} {:?}",
+        q.feature_type, q.types, q.filter, q.names, q.bbox, q.near, q.lang, q.as_of
     );
     (query, key)
 }

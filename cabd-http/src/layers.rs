@@ -36,7 +36,7 @@ use crate::writers;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The headers that pages of other origins may read.
-const EXPOSED: &str = "cabd-commit,content-disposition,content-language,content-range,etag,location,retry-after,x-request-id";
+const EXPOSED: &str = "cabd-commit,cabd-next,content-disposition,content-language,content-range,etag,location,retry-after,x-request-id";
 
 /// The number of a request.
 #[derive(Clone)]

@@ -19,6 +19,7 @@ mod metrics;
 mod ogc;
 mod openapi;
 mod openapi_edits;
+mod openapi_past;
 mod page;
 mod problem;
 mod ranges;

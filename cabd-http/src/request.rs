@@ -11,6 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 
 use crate::problem::Problem;
 use crate::settings::Settings;
+use crate::writers;
 
 type Result<T> = std::result::Result<T, Box<Problem>>;
 
@@ -27,6 +28,8 @@ pub(crate) enum Form {
     Html,
     /// Markdown.
     Markdown,
+    /// JSON values, one a line.
+    Lines,
 }
 
 impl Form {
@@ -38,6 +41,7 @@ impl Form {
             Form::Csv => "csv",
             Form::Html => "html",
             Form::Markdown => "md",
+            Form::Lines => "ndjson",
         }
     }
 
@@ -49,6 +53,7 @@ impl Form {
             Form::Csv => Format::Csv.media_type(),
             Form::Html => "text/html; charset=utf-8",
             Form::Markdown => "text/markdown; charset=utf-8",
+            Form::Lines => Format::GeoJsonSeq.media_type(),
         }
     }
 
@@ -158,6 +163,8 @@ pub(crate) struct Asked {
     accept: Option<String>,
     /// The condition of the client: the tags it has.
     pub(crate) if_none_match: Option<String>,
+    /// Whether the caller is an administrator, who may see the names of people.
+    pub(crate) is_admin: bool,
 }
 
 impl Asked {
@@ -175,6 +182,7 @@ impl Asked {
             root: root(&parts.headers, settings),
             accept: joined(&parts.headers, &ACCEPT),
             if_none_match: joined(&parts.headers, &axum::http::header::IF_NONE_MATCH),
+            is_admin: writers::is_admin(settings, &parts.headers),
         })
     }
 

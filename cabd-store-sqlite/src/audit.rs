@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use cabd_core::catalog::{Past, Table};
 use cabd_core::store::{
     AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
+    Release,
 };
-use cabd_core::time::Timestamp;
+use cabd_core::time::{Timestamp, format_instant};
 use cabd_core::{CommitNumber, ErrorKind, Geometry, Result, Uuid};
 use futures::StreamExt;
 use rusqlite::types::Value as SqlValue;
@@ -166,6 +167,25 @@ impl AuditStore for SqliteStore {
             .await
     }
 
+    async fn release(&self, release: &Release) -> Result<()> {
+        self.gathered().await?;
+        let release = release.clone();
+        let mut writer = self.pool.writer().await?;
+        let conn = writer.take()?;
+        let (conn, done) = tokio::task::spawn_blocking(move || {
+            let done = add_release(&conn, &release);
+            (conn, done)
+        })
+        .await
+        .map_err(lost)?;
+        writer.put_back(conn);
+        done
+    }
+
+    async fn releases(&self) -> Result<Vec<Release>> {
+        self.read(|conn, _| releases(conn)).await
+    }
+
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
         self.gathered().await?;
         self.read(move |conn, _| last_change(conn, feature)).await
@@ -209,6 +229,37 @@ impl AuditStore for SqliteStore {
         writer.put_back(conn);
         done
     }
+}
+
+fn add_release(conn: &Connection, release: &Release) -> Result<()> {
+    release.check(head(conn)?, &releases(conn)?)?;
+    conn.execute(
+        text::RELEASE,
+        (
+            &release.name,
+            release.commit.0,
+            format_instant(release.datetime),
+            &release.author,
+            &release.note,
+        ),
+    )
+    .map_err(db("name a release"))?;
+    Ok(())
+}
+
+fn releases(conn: &Connection) -> Result<Vec<Release>> {
+    let doing = db("read the releases");
+    let mut s = conn.prepare(text::RELEASES).map_err(&doing)?;
+    let rows = s.query_map([], |r| {
+        Ok(Release {
+            name: r.get(0)?,
+            commit: CommitNumber(r.get(1)?),
+            datetime: instant(&r.get::<_, String>(2)?),
+            author: r.get(3)?,
+            note: r.get(4)?,
+        })
+    });
+    rows.and_then(Iterator::collect).map_err(&doing)
 }
 
 fn instant(text: &str) -> Timestamp {

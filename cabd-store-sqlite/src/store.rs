@@ -10,7 +10,7 @@ use cabd_core::feature::{Applied, ChangeHead, ChangeKind};
 use cabd_core::store::{
     Adopted, Capabilities, CatalogPlan, CatalogStore, DeriveExt, DeriveStream, FeatureStore,
     FeatureStream, Finding, Hooks, LogReader, OperationStream, RecordQuery, RecordStream, Store,
-    StoreInfo, apply_operations, derive_features,
+    StoreInfo, apply_operations, derive_features, past,
 };
 use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
 use rusqlite::Connection;
@@ -327,10 +327,16 @@ impl CatalogStore for SqliteStore {
 #[async_trait]
 impl FeatureStore for SqliteStore {
     async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        if query.as_of.is_some() {
+            return past::features(self, query).await;
+        }
         features::features(self.pool.reader().await?, self.catalog_of(), query.clone()).await
     }
 
     async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        if query.as_of.is_some() {
+            return past::count(self, query).await;
+        }
         let query = query.clone();
         self.read(move |conn, catalog| features::count(conn, &catalog, &query))
             .await

@@ -2,8 +2,12 @@
 
 mod derive;
 mod ext;
+mod history;
 mod log;
+pub mod past;
+pub(crate) mod plain;
 mod records;
+mod release;
 pub mod tiles;
 mod write;
 
@@ -21,8 +25,14 @@ pub use derive::{
     Written,
 };
 pub use ext::{FeatureStoreExt, StoreExt, operations};
+pub use history::HistoryExt;
 pub use log::{ChangeQuery, Changeset, LogEntry, LogReader, LogValues};
+pub use past::{
+    Act, Change, DiffQuery, FeatureDiff, FeedPlace, FeedQuery, RowAct, ValueAct, ValueSource,
+    change_batch, change_batches, change_schema,
+};
 pub use records::{Record, RecordQuery};
+pub use release::Release;
 pub(crate) use write::{Key, key_of, key_part};
 pub use write::{Row, RowChange, WriteTransaction, apply_operations, derive_features};
 
@@ -75,7 +85,7 @@ impl Capabilities {
         many_writers: true,
         logs_foreign_changes: true,
         spatial_index: true,
-        as_of: false,
+        as_of: true,
     };
 
     /// Every flag with its name.
@@ -204,6 +214,15 @@ pub trait AuditStore: Send + Sync {
 
     /// The newest commit that touched a feature or rows around it, 0 for none. Costs a look-up.
     async fn last_change(&self, feature: uuid::Uuid) -> Result<CommitNumber>;
+
+    /// Names a commit: a released data version. A release never moves, and its name is unique whatever its letter case.
+    ///
+    /// # Errors
+    /// As [`Release::check`].
+    async fn release(&self, release: &Release) -> Result<()>;
+
+    /// The releases, in the order of their commits.
+    async fn releases(&self) -> Result<Vec<Release>>;
 
     /// What other programs have changed of features, or around them, since [`AuditStore::looked_at`] was told last: rows of
     /// these tables. `None` where there is nothing, where nobody else can write, and where this store cannot.

@@ -8,10 +8,11 @@ use axum::http::StatusCode;
 use cabd_core::catalog::{Catalog, FeatureType};
 use cabd_core::format::{Format, Metadata, WriteOptions};
 use cabd_core::query::Selection;
+use cabd_core::store::HistoryExt;
 use cabd_core::time::Timestamp;
-use cabd_core::{FeatureQuery, FeatureStoreExt, Uuid, Value, id};
+use cabd_core::{CommitNumber, FeatureQuery, FeatureStoreExt, Uuid, Value, id};
 
-use super::Answer;
+use super::{Answer, past};
 use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
 use crate::layers;
@@ -58,7 +59,8 @@ pub(super) async fn type_or_feature(app: Arc<App>, asked: Asked, path: Vec<Strin
     let name = path.first().map(String::as_str).unwrap_or_default();
     let catalog = app.store.catalog().await?;
     if let Ok(id) = id::parse("uuid", name) {
-        let ft = find_type(&app, &catalog, id).await?;
+        let at = past::as_of(&app, &asked).await?;
+        let ft = find_type(&app, &catalog, id, at).await?;
         return one(&app, &asked, &catalog, &ft, id).await;
     }
     let ft = catalog.feature_type(name)?;
@@ -89,11 +91,13 @@ pub(super) async fn find_type(
     app: &App,
     catalog: &Catalog,
     id: Uuid,
+    at: Option<CommitNumber>,
 ) -> Result<Arc<FeatureType>, Box<Problem>> {
     let name = &app.settings.all_features_type;
     let all = catalog.feature_type(name).map_err(|_| without_all(name))?;
     let mut query = FeatureQuery::of(all.id());
     query.ids = Some(vec![id]);
+    query.as_of = at;
     query.geometry = false;
     let candidates: Vec<Arc<FeatureType>> = match type_attribute(all) {
         Some(attribute) if all.is_super() => {
@@ -126,17 +130,21 @@ pub(super) async fn one(
 ) -> Answer {
     let form = asked.form(&FORMS)?;
     let head = app.store.head().await?;
+    let at = past::as_of(app, asked).await?;
     let committed = is_committed(catalog, ft)?;
-    let tag = match committed {
-        true => {
+    let tag = match (at, committed) {
+        // No condition for a change: it is not what is there.
+        (Some(at), _) => Some(app.tag(at, catalog, asked, form)),
+        (None, true) => {
             let last = app.store.last_change(id).await?;
             Some(app.feature_tag(last, head, catalog, asked, form))
         }
-        false => None,
+        (None, false) => None,
     };
     let mut answer = Head::new(form, tag);
     let mut query = FeatureQuery::of(ft.id());
     query.ids = Some(vec![id]);
+    query.as_of = at;
     query.lang = asked.lang;
     let options = WriteOptions {
         lang: asked.lang,
@@ -196,6 +204,8 @@ pub(super) async fn served(
 async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> Answer {
     let form = asked.form(&FORMS)?;
     let mut list = lists::read(asked, catalog, ft)?;
+    let at = past::as_of(app, asked).await?;
+    list.query.as_of = at;
     let urls = Urls::new(&asked.root, ft, &mut list.query.select, &list.shown);
     let committed = is_committed(catalog, ft)?;
     let (question, key) = counted(&list.query);
@@ -203,7 +213,7 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
     loop {
         attempt += 1;
         let head = app.store.head().await?;
-        let tag = committed.then(|| app.tag(head, catalog, asked, form));
+        let tag = committed.then(|| app.tag(at.unwrap_or(head), catalog, asked, form));
         let known = app.known_count(&key, head).filter(|_| committed);
         let total = match known {
             Some(n) => n,
@@ -227,7 +237,8 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
             false => None,
         };
         let features = app.store.features(&list.query).await?;
-        let unchanged = app.store.head().await? == head;
+        // An earlier state stays as it is.
+        let unchanged = at.is_some() || app.store.head().await? == head;
         if !unchanged && attempt < ATTEMPTS {
             continue;
         }
@@ -243,7 +254,7 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
         }
         let options = WriteOptions {
             lang: asked.lang,
-            metadata: Some(metadata(app, catalog, ft, &list)?),
+            metadata: Some(metadata(app, catalog, ft, &list).await?),
             service_root: Some(asked.root.clone()),
             ..WriteOptions::default()
         };
@@ -277,7 +288,7 @@ fn too_many(most: u64) -> Box<Problem> {
 }
 
 /// The head of a collection: the version of each type's data that it can hold.
-fn metadata(
+async fn metadata(
     app: &App,
     catalog: &Catalog,
     ft: &FeatureType,
@@ -294,7 +305,12 @@ fn metadata(
         let version = t.head.data_version.clone()?;
         Some((t.id().to_owned(), version))
     });
+    let state = match list.query.as_of {
+        Some(commit) => Some(app.store.stamp(commit).await?),
+        None => None,
+    };
     Ok(Metadata {
+        state,
         licence: Some(app.settings.licence.clone()).filter(|l| !l.is_empty()),
         data_version: versions.collect::<BTreeMap<_, _>>(),
         downloaded: Some(Timestamp::now()),

@@ -3,6 +3,7 @@
 pub(crate) mod docs;
 mod edits;
 pub(crate) mod features;
+pub(crate) mod past;
 mod service;
 pub(crate) mod sources;
 mod status;
@@ -88,6 +89,13 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
                     .merge(editor(MethodFilter::PUT, edits::replace))
                     .merge(editor(MethodFilter::DELETE, edits::delete)),
             )
+            .route(
+                &path("/features/{type}/{uuid}/history"),
+                handler(past::history),
+            )
+            .route(&path("/changes"), handler(past::changes))
+            .route(&path("/diff"), handler(past::diff))
+            .route(&path("/releases"), handler(past::releases))
             .route(
                 &path("/changesets"),
                 editor(MethodFilter::POST, edits::changeset),

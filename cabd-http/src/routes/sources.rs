@@ -92,7 +92,7 @@ pub(super) async fn one(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answe
     let id = id::parse("uuid", text).map_err(|_| missing(text))?;
     let head = app.store.head().await?;
     let catalog = app.store.catalog().await?;
-    let ft = find_type(&app, &catalog, id).await?;
+    let ft = find_type(&app, &catalog, id, None).await?;
     if !ft.has_attribute_source() {
         let (en, fr) = (
             "the feature's type keeps no data sources of attributes",

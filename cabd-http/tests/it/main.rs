@@ -9,6 +9,7 @@ mod limits;
 mod ogc;
 mod openapi;
 mod page;
+mod past;
 mod recent;
 mod refusals;
 mod same;

@@ -197,13 +197,14 @@ pub(crate) fn log_ids(t: &Table, row: &str) -> [String; 4] {
 
 const UUID_LIKE: &str = "'________-____-____-____-____________'";
 
-/// A condition that two rows have the same key, or another.
-fn keys(t: &Table, what: &str, join: &str) -> String {
-    let all: Vec<String> = t.columns[..t.key]
+/// A condition that two rows are one row of one feature.
+fn same_row(t: &Table) -> String {
+    let same = |i: &usize| format!("NEW.{0} IS OLD.{0}", identifier(&t.columns[*i].name));
+    t.identity()
         .iter()
-        .map(|c| format!("NEW.{0} {what} OLD.{0}", identifier(&c.name)))
-        .collect();
-    all.join(join)
+        .map(same)
+        .collect::<Vec<_>>()
+        .join(" AND ")
 }
 
 /// The key of a row as one text.
@@ -271,7 +272,7 @@ pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
         "DELETE FROM cabd_audit_replaced WHERE tablename = {name} AND row = {};",
         key_text(t, "OLD.")
     );
-    let same_key = keys(t, "IS", " AND ");
+    let same_key = same_row(t);
     let mut all = vec![
         trigger(
             t,
@@ -296,7 +297,7 @@ pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
             &replaced,
         ),
         trigger(t, "ad", "AFTER DELETE", "", &format!("{deleted} {forget}")),
-        // Another key is another row; SQLite rows get their identifier in an update of its own.
+        // Another key or feature is another row; SQLite rows get their identifier in an update of its own.
         trigger(
             t,
             "ak",
