@@ -28,6 +28,23 @@ function licences(): string {
   return PARTS.map(text).join('\n\n');
 }
 
+/** The map's code is fetched with the page's own, not after it. */
+function early(): Plugin {
+  return {
+    name: 'cabd-early',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (_, { bundle }) =>
+        Object.values(bundle ?? {}).flatMap((part) =>
+          part.type === 'chunk' && part.isDynamicEntry && part.name === 'maplibre-gl'
+            ? [{ tag: 'link', attrs: { rel: 'modulepreload', href: `./${part.fileName}` }, injectTo: 'head' as const }]
+            : [],
+        ),
+    },
+  };
+}
+
 /** Names the built files to the service worker, and packs each one. */
 function finish(): Plugin {
   return {
@@ -53,7 +70,7 @@ const service = process.env.CABD_SERVICE ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
   base: './',
-  plugins: [svelte(), finish()],
+  plugins: [svelte(), early(), finish()],
   build: {
     outDir: OUT,
     emptyOutDir: true,

@@ -44,8 +44,13 @@ export class Page {
   /** The type that is asked about. */
   info = $state.raw<TypeInfo | undefined>(undefined);
   trouble = $state.raw<unknown>(undefined);
+  /** Kept when the types are known, or it is known that they cannot be had. */
+  readonly started: Promise<void>;
+  start!: () => void;
   /** What the map shows, once it does. */
   seen = $state.raw<Box | undefined>(undefined);
+  /** Where the features lie, once that is known. */
+  whole = $state.raw<Box | undefined>(undefined);
   move = $state.raw<Move | undefined>(undefined);
   /** The feature that a row of the list or the map points at. */
   pointed = $state<string | undefined>(undefined);
@@ -76,6 +81,7 @@ export class Page {
   #infos = new Map<string, Promise<TypeInfo>>();
 
   constructor() {
+    this.started = new Promise((done) => (this.start = done));
     const browser: Lang = document.documentElement.lang === 'fr' ? 'fr' : 'en';
     this.place = this.#read(browser);
     const kept = this.#stored();

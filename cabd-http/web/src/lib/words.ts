@@ -149,6 +149,7 @@ const TEXTS = {
   offlineError: ['There is no network, and this was not seen before.', 'Il n’y a pas de réseau, et ceci n’a pas encore été vu.'],
   failed: ['This did not work.', 'Cela n’a pas fonctionné.'],
   tilesFailed: ['The map’s features could not be loaded.', 'Les éléments de la carte n’ont pas pu être chargés.'],
+  styleLost: ['The configured base map cannot be reached. The page’s own is shown.', 'Le fond de carte configuré est hors d’atteinte. Celui de la page est montré.'],
   again: ['Try again', 'Réessayer'],
   number: ['Number of the request: {id}', 'Numéro de la requête : {id}'],
   noWebgl: [

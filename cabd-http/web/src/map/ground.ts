@@ -88,9 +88,9 @@ export function groundStyle(g: Ground, lang: Lang, basemap: string | undefined):
   };
   const layers: LayerSpecification[] = [
     { id: 'sea', type: 'background', paint: { 'background-color': g.sea } },
-    { id: 'land', type: 'fill', source: 'land', paint: { 'fill-color': g.land } },
+    { id: 'land', type: 'fill', source: 'land', paint: { 'fill-color': g.land, 'fill-antialias': false } },
     { id: 'shore', type: 'line', source: 'land', paint: { 'line-color': g.shore, 'line-width': 0.8 } },
-    { id: 'borders', type: 'line', source: 'borders', paint: { 'line-color': g.border, 'line-width': 1, 'line-dasharray': [4, 2] } },
+    { id: 'borders', type: 'line', source: 'borders', paint: { 'line-color': g.border, 'line-width': 1 } },
   ];
   if (basemap) {
     sources['ground'] = { type: 'vector', url: `pmtiles://${basemap}` };
