@@ -1,4 +1,5 @@
 import { Api, Trouble, type Config } from './api.ts';
+import type { Area } from './area.ts';
 import { applicable, read, written, type Condition, type Words } from './filter.ts';
 import { date, isYear, number, plain, unit } from './format.ts';
 import { fresh, question, readPlace, writePlace, type Place } from './place.ts';
@@ -15,7 +16,7 @@ export interface Move {
 function readConfig(): Config {
   const fallback: Config = {
     api: 'cabd-api', all: 'all_features', maxFeatures: 55_000, licence: '', formats: ['json', 'geojson', 'csv'],
-    basemap: false, styleUrl: '', admin: false, version: '',
+    basemap: false, styleUrl: '', admin: false, area: false, past: false, version: '',
   };
   try {
     const written = JSON.parse(document.getElementById('cabd')?.textContent ?? '{}') as Partial<Config> & { cabd?: number };
@@ -24,6 +25,8 @@ function readConfig(): Config {
     return fallback;
   }
 }
+
+const holds = (a: Box, b: Box) => a[0] <= b[0] && a[1] <= b[1] && a[2] >= b[2] && a[3] >= b[3];
 
 const THEME = 'cabd-theme';
 
@@ -55,7 +58,9 @@ export class Page {
   /** The feature that a row of the list or the map points at. */
   pointed = $state<string | undefined>(undefined);
   selected = $state.raw<{ id: string; lat: number; lng: number; type: string } | undefined>(undefined);
-  drawing = $state(false);
+  /** What is being drawn, and how far it is. */
+  drawing = $state<'box' | 'polygon' | undefined>(undefined);
+  sketch = $state.raw<Area | undefined>(undefined);
   dark = $state(false);
   online = $state(navigator.onLine);
   said = $state('');
@@ -76,6 +81,8 @@ export class Page {
   readonly where = $derived(this.#where.split('\n').flatMap((text) => read(text) ?? []));
   readonly #asked = $derived(question({ ...this.place, where: this.where }, this.members).toString());
   readonly question = $derived(new URLSearchParams(this.#asked));
+  /** What the map shows, where that is not all there is. */
+  readonly part = $derived(this.seen && this.whole && holds(this.seen, this.whole) ? undefined : this.seen);
   readonly words = $derived.by(() => this.makeWords());
 
   #infos = new Map<string, Promise<TypeInfo>>();
@@ -109,9 +116,17 @@ export class Page {
     }
   }
 
+  /** The day or commit of `asOf` in words. */
+  get then(): string {
+    const { asOf } = this.place;
+    return asOf.includes('-') ? date(this.lang, asOf) : this.t('commit', { n: asOf });
+  }
+
   #read(lang: Lang): Place {
     const path = location.pathname.slice(new URL(this.base).pathname.length);
-    return readPlace(path, location.search, lang);
+    const place = readPlace(path, location.search, lang);
+    // A service that does not tell what was shows what is.
+    return this.config.past ? place : { ...place, asOf: '' };
   }
 
   t = (key: TextKey, values?: Record<string, string | number>): string => text(this.lang, key, values);

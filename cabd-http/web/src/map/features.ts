@@ -24,16 +24,20 @@ function parts(page: Page): Part[] {
   return [{ layer: page.subject, ...(page.members.length === 0 ? { type: page.subject } : {}) }];
 }
 
+function then(page: Page): URLSearchParams {
+  return new URLSearchParams(page.place.asOf ? { 'as-of': page.place.asOf } : {});
+}
+
 /** What the tiles hang on: while it stays, the source stays. */
 export function sourceKey(page: Page): string {
-  return isWhole(page) ? `all ${page.lang}` : `${page.subject} ${page.question} ${page.lang}`;
+  return isWhole(page) ? `all ${page.lang} ${page.place.asOf}` : `${page.subject} ${page.question} ${page.lang}`;
 }
 
 /** Where the map's features come from for what is asked about. */
 export function featureSource(page: Page): SourceSpecification {
   const whole = isWhole(page);
   const path = whole ? '/tiles' : `/tiles/${encodeURIComponent(page.subject)}`;
-  const url = page.api.url(`${path}/{z}/{x}/{y}.mvt`, whole ? undefined : page.question, page.lang);
+  const url = page.api.url(`${path}/{z}/{x}/{y}.mvt`, whole ? then(page) : page.question, page.lang);
   return { type: 'vector', tiles: [url.replace(/%7B/gi, '{').replace(/%7D/gi, '}')], maxzoom: DEEPEST, promoteId: 'cabd_id' };
 }
 
