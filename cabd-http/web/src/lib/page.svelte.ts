@@ -4,6 +4,7 @@ import { applicable, read, written, type Condition, type Words } from './filter.
 import { date, isYear, number, plain, unit } from './format.ts';
 import { fresh, question, readPlace, writePlace, type Place } from './place.ts';
 import { symbols, type Symbol } from './symbols.ts';
+import { closed } from './text.ts';
 import type { Attribute, Box, Lang, TypeHead, TypeInfo } from './types.ts';
 import { text, type TextKey } from './words.ts';
 
@@ -27,6 +28,9 @@ function readConfig(): Config {
 }
 
 const holds = (a: Box, b: Box) => a[0] <= b[0] && a[1] <= b[1] && a[2] >= b[2] && a[3] >= b[3];
+
+/** What names are called in the shipped types, where a mixed answer does not say. */
+export const NAMES = ['name', 'dam_name', 'fall_name', 'structure_name', 'stream_name'];
 
 const THEME = 'cabd-theme';
 
@@ -229,7 +233,7 @@ export class Page {
     const lang = this.lang;
     const first = info?.name_attribute ?? 'name_en';
     const names = [first.replace(/_(en|fr)$/, `_${lang}`), first, first.replace(/_(en|fr)$/, lang === 'en' ? '_fr' : '_en')];
-    const more = ['facility_name', 'stream_name', 'river_name', 'waterbody_name'].flatMap((n) => [`${n}_${lang}`, n, `${n}_en`, `${n}_fr`]);
+    const more = [...NAMES, 'facility_name', 'river_name', 'waterbody_name'].flatMap((n) => [`${n}_${lang}`, n, `${n}_en`, `${n}_fr`]);
     for (const name of [...names, ...more]) {
       const value = properties[name];
       if (typeof value === 'string' && value.trim()) return value;
@@ -260,7 +264,7 @@ export class Page {
       is: t('is'), isNot: t('isNot'), or: t('or'), and: t('and'), less: t('less'), atMost: t('atMost'), more: t('more'),
       atLeast: t('atLeast'), contains: t('containsWord'), empty: t('emptyWord'), given: t('givenWord'),
       between: (from, to) => t('between', { from, to }),
-      quote: (v) => (lang === 'fr' ? `«\u00a0${v}\u00a0»` : `“${v}”`),
+      quote: (v) => (lang === 'fr' ? `«\u00a0${closed(v)}\u00a0»` : `“${closed(v)}”`),
       number: (v, a) => (Number.isFinite(Number(v)) ? this.value(Number(v), { ...a, values: undefined }) : this.value(v, a)),
     };
   }

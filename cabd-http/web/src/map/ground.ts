@@ -34,6 +34,16 @@ export function ground(): Ground {
 const EMPTY: FeatureCollection = { type: 'FeatureCollection', features: [] };
 export const FONT = ['Figtree, system-ui, sans-serif'];
 
+/** The font of labels: the page's own, drawn here, or one that the glyphs of another service's style have. */
+export function fontOf(style: StyleSpecification): string[] {
+  if (!style.glyphs) return FONT;
+  for (const layer of style.layers) {
+    const font: unknown = layer.type === 'symbol' ? layer.layout?.['text-font'] : undefined;
+    if (Array.isArray(font) && font.every((name) => typeof name === 'string') && font[0] !== 'literal' && font[0] !== 'step') return font;
+  }
+  return ['Open Sans Regular', 'Arial Unicode MS Regular'];
+}
+
 /** A ring that crosses the antimeridian goes on beyond 180 degrees instead of back around the Earth. */
 function unwrapped(ring: Position[]): Position[] {
   let shift = 0;
