@@ -247,12 +247,14 @@ fn filled(built: &str, app: &App, lang: Lang, base: &str) -> String {
 fn unbuilt(lang: Lang) -> &'static str {
     match lang {
         Lang::En => {
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>cabd</title><h1>The page was not built</h1>\
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>cabd</title>\
+             <h1>The page was not built</h1>\
              <p>This cabd was built without its map page. The API works. To have the page: <code>make page</code>, then build \
              again (<code>make build</code> does both). The setting <code>page = false</code> takes this note away.</p></html>\n"
         }
         Lang::Fr => {
-            "<!doctype html><html lang=\"fr\"><meta charset=\"utf-8\"><title>cabd</title><h1>La page n’a pas été construite</h1>\
+            "<!doctype html><html lang=\"fr\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>cabd</title>\
+             <h1>La page n’a pas été construite</h1>\
              <p>Ce cabd a été construit sans sa page de carte. L’API fonctionne. Pour avoir la page : <code>make page</code>, \
              puis construire de nouveau (<code>make build</code> fait les deux). Le réglage <code>page = false</code> retire \
              cette note.</p></html>\n"

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { closed, test } from 'node:test';
-import { fold, isId, marked, rank, webAddress } from '../../.test/text.js';
+import { test } from 'node:test';
+import { closed, fold, isId, marked, rank, webAddress } from '../../.test/text.js';
 import { faults, text } from '../../.test/words.js';
 
 test('accents and capitals do not matter', () => {
