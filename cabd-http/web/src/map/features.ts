@@ -108,7 +108,7 @@ function drawn(page: Page, g: Ground, part: Part, font: string[]) {
       'text-field': ['step', ['zoom'], '', 10, label],
       'text-font': font,
       'text-size': 12,
-      'text-offset': [0, 1.1],
+      'text-offset': [0, 1.35],
       'text-anchor': 'top',
       'text-optional': true,
       'text-max-width': 9,

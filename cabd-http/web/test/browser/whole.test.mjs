@@ -229,7 +229,7 @@ test('each room looks as it did, in both languages', async () => {
     for (const [state, query] of [...Object.entries(states), ['feature', `/feature/${id}`]]) {
       await v.go(state === 'feature' ? `${query}?lang=${lang}` : `/?lang=${lang}${query}`);
       await v.page.waitForTimeout(300);
-      const shot = await smaller(await v.page.screenshot({ animations: 'disabled' }), 500);
+      const shot = await smaller(await v.page.screenshot({ animations: 'disabled' }), 320);
       const share = await kept(join(WEB, 'test/kept', `${state}-${lang}.png`), shot);
       if (share > TOLERANCE) strange.push(`${state}-${lang}: ${(share * 100).toFixed(1)} %`);
     }
