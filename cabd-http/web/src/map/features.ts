@@ -19,7 +19,8 @@ function isWhole(page: Page): boolean {
   return page.members.length > 0 && where.length === 0 && !name && !area;
 }
 
-function parts(page: Page): Part[] {
+/** The layers that show what is asked about. */
+export function partsOf(page: Page): Part[] {
   if (isWhole(page)) return page.members.filter((m) => !page.place.off.includes(m)).map((type) => ({ layer: type, type }));
   return [{ layer: page.subject, ...(page.members.length === 0 ? { type: page.subject } : {}) }];
 }
@@ -33,12 +34,17 @@ export function sourceKey(page: Page): string {
   return isWhole(page) ? `all ${page.lang} ${page.place.asOf}` : `${page.subject} ${page.question} ${page.lang}`;
 }
 
-/** Where the map's features come from for what is asked about. */
-export function featureSource(page: Page): SourceSpecification {
+/** The address of the tiles for what is asked about, with `{z}`, `{x}` and `{y}`. */
+export function tileAddress(page: Page): string {
   const whole = isWhole(page);
   const path = whole ? '/tiles' : `/tiles/${encodeURIComponent(page.subject)}`;
   const url = page.api.url(`${path}/{z}/{x}/{y}.mvt`, whole ? then(page) : page.question, page.lang);
-  return { type: 'vector', tiles: [url.replace(/%7B/gi, '{').replace(/%7D/gi, '}')], maxzoom: DEEPEST, promoteId: 'cabd_id' };
+  return url.replace(/%7B/gi, '{').replace(/%7D/gi, '}');
+}
+
+/** Where the map's features come from for what is asked about. */
+export function featureSource(page: Page): SourceSpecification {
+  return { type: 'vector', tiles: [tileAddress(page)], maxzoom: DEEPEST, promoteId: 'cabd_id' };
 }
 
 /** Most letters of a label. */
@@ -64,7 +70,7 @@ export function isFeatureLayer(id: string): boolean {
 
 /** How features are drawn: one as its type's symbol; one that stands for several as a dot whose size and number say how many. */
 export function featureLayers(page: Page, g: Ground, font: string[]): LayerSpecification[] {
-  const all = parts(page).map((part) => drawn(page, g, part, font));
+  const all = partsOf(page).map((part) => drawn(page, g, part, font));
   // Every dot below every symbol, and numbers on top.
   return [...all.map((l) => l.dots), ...all.map((l) => l.symbols), ...all.map((l) => l.counts)];
 }

@@ -21,6 +21,7 @@ function watch() {
   const look = () => {
     if (document.querySelector('#search')) note('frame');
     if ([...document.querySelectorAll('.legend .count')].some((e) => /\d/.test(e.textContent))) note('panel');
+    if (document.querySelector('[data-ahead=true]')) note('picture');
     const holder = document.querySelector('.holder');
     if (holder?.dataset.drawn === 'true') note('map');
     if (holder?.dataset.settled === 'true') note('still');
@@ -84,7 +85,7 @@ try {
   for (let i = 0; i < VISITS; i++) visits.push(await first('/?lang=en'));
   const of = (name) => visits.map((v) => v[name]);
   console.log(`first view, ${VISITS} visits without a cache, ms: middle (least – most)`);
-  for (const [name, what] of [['paint', 'first paint'], ['frame', 'search and sections'], ['panel', 'types with counts'], ['map', 'features on the map'], ['still', 'nothing left to draw']]) {
+  for (const [name, what] of [['paint', 'first paint'], ['frame', 'search and sections'], ['panel', 'types with counts'], ['picture', 'features in a picture'], ['map', 'features on the map'], ['still', 'nothing left to draw']]) {
     console.log(`  ${what.padEnd(22)} ${shown(of(name))}`);
   }
   console.log(`  ${'requests'.padEnd(22)} ${shown(of('requests'))}\n  ${'kB received'.padEnd(22)} ${shown(of('bytes'))}`);

@@ -145,6 +145,30 @@ test('a click on the map opens what is there; an area is drawn', async () => {
   await v.close();
 });
 
+test('a picture of the features stands in for the map until the map is there, and shows the same', async () => {
+  for (const [size, query] of [[[1280, 800], ''], [[375, 740], ''], [[1280, 800], '&type=dams&map=6.3/50/-121']]) {
+    const v = await visit(chrome, service.base, { size });
+    let go;
+    const late = new Promise((done) => (go = done));
+    await v.page.route(/maplibre-gl-worker/, async (r) => {
+      await late;
+      await r.continue().catch(() => undefined);
+    });
+    await v.page.goto(`${service.base}/?lang=en${query}`);
+    await v.page.waitForSelector('[data-ahead=true]', { state: 'attached' });
+    // What tells the two apart beside the map: the scale, and that something is loading.
+    const bare = { style: '.maplibregl-ctrl, .bar { visibility: hidden !important }' };
+    const picture = await v.page.screenshot(bare);
+    go();
+    await settled(v.page);
+    await v.page.waitForTimeout(300);
+    const share = await differing(picture, await v.page.screenshot(bare));
+    assert.ok(share < 0.03, `${(share * 100).toFixed(1)} % of the pixels differ`);
+    v.sound();
+    await v.close();
+  }
+});
+
 test('an outline is drawn by pointer, thumb and keyboard, and asked for', async () => {
   const offered = /"area":true/.test(await (await fetch(service.base)).text());
   for (const how of offered ? ['pointer', 'thumb', 'keyboard'] : []) {
