@@ -38,7 +38,7 @@ function early(): Plugin {
       handler: (_, { bundle }) =>
         Object.values(bundle ?? {}).flatMap((part) =>
           part.type === 'chunk' && part.isDynamicEntry && part.name === 'maplibre-gl'
-            ? [{ tag: 'link', attrs: { rel: 'modulepreload', href: `./${part.fileName}` }, injectTo: 'head' as const }]
+            ? [{ tag: 'link', attrs: { rel: 'modulepreload', fetchpriority: 'low', href: `./${part.fileName}` }, injectTo: 'head' as const }]
             : [],
         ),
     },

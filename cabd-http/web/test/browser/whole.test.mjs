@@ -157,12 +157,15 @@ test('a picture of the features stands in for the map until the map is there, an
     await v.page.goto(`${service.base}/?lang=en${query}`);
     await v.page.waitForSelector('[data-ahead=true]', { state: 'attached' });
     // What tells the two apart beside the map: the scale, and that something is loading.
-    const bare = { style: '.maplibregl-ctrl, .bar { visibility: hidden !important }' };
-    const picture = await v.page.screenshot(bare);
+    const bare = async () => {
+      await v.page.$$eval('.maplibregl-ctrl, .bar', (all) => all.forEach((e) => (e.style.visibility = 'hidden')));
+      return v.page.screenshot();
+    };
+    const picture = await bare();
     go();
     await settled(v.page);
     await v.page.waitForTimeout(300);
-    const share = await differing(picture, await v.page.screenshot(bare));
+    const share = await differing(picture, await bare());
     assert.ok(share < 0.03, `${(share * 100).toFixed(1)} % of the pixels differ`);
     v.sound();
     await v.close();
