@@ -14,7 +14,7 @@ function files(folder: string): string[] {
 }
 
 /** What is part of the page, beside its own files. */
-const PARTS = ['maplibre-gl', 'svelte', 'pmtiles', 'fflate', 'topojson-client', 'world-atlas', '@fontsource-variable/figtree'];
+const PARTS = ['maplibre-gl', 'svelte', 'pmtiles', 'fflate', 'topojson-client', 'world-atlas', 'pbf', '@mapbox/vector-tile', '@mapbox/point-geometry', '@fontsource-variable/figtree'];
 
 function licences(): string {
   const text = (part: string) => {
