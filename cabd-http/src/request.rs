@@ -94,6 +94,27 @@ impl Query {
         self.all(name).next().is_some()
     }
 
+    /// The names of the parameters, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(n, _)| n.as_str())
+    }
+
+    /// The query of a link to the same.
+    pub(crate) fn text(&self) -> String {
+        self.link(self.0.iter())
+    }
+
+    fn link<'a>(&self, pairs: impl Iterator<Item = &'a (String, String)>) -> String {
+        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+        let pairs: Vec<String> = pairs
+            .map(|(n, v)| format!("{}={}", encode(n), encode(v)))
+            .collect();
+        match pairs.is_empty() {
+            true => String::new(),
+            false => format!("?{}", pairs.join("&")),
+        }
+    }
+
     /// Every value of a parameter, in order.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
@@ -105,12 +126,7 @@ impl Query {
     /// The same query as the address of a link, with another value of a parameter.
     pub(crate) fn with(&self, name: &str, value: &str) -> String {
         let others = self.0.iter().filter(|(n, _)| n != name);
-        let all = others.map(|(n, v)| (n.as_str(), v.as_str()));
-        let pairs = all.chain([(name, value)]).map(|(n, v)| {
-            let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-            format!("{}={}", encode(n), encode(v))
-        });
-        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+        self.link(others.chain([&(name.to_owned(), value.to_owned())]))
     }
 
     /// The only value of a parameter.

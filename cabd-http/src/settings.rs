@@ -49,6 +49,8 @@ pub struct Settings {
     pub tile_layer: String,
     /// Most memory for tiles that were made, in megabytes.
     pub tile_cache_mb: u64,
+    /// Most memory for short answers that are given again while nothing is written, in megabytes.
+    pub answer_cache_mb: u64,
     /// Licence of the data, named in every collection.
     pub licence: String,
     /// Whether the page with the map is served at `/`.
@@ -128,6 +130,7 @@ impl Default for Settings {
             max_features: 55_000,
             tile_layer: String::new(),
             tile_cache_mb: 256,
+            answer_cache_mb: 64,
             licence: "https://creativecommons.org/licenses/by-sa/4.0/".to_owned(),
             page: true,
             basemap: String::new(),
@@ -274,6 +277,7 @@ impl Settings {
             "max_features",
             "tile_layer",
             "tile_cache_mb",
+            "answer_cache_mb",
             "licence",
             "page",
             "basemap",

@@ -10,7 +10,7 @@ use cabd_core::format::{Format, WriteOptions};
 use cabd_core::store::FeatureStream;
 use cabd_core::{Error, Result};
 use futures::{StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::urls::Urls;
 
@@ -44,7 +44,7 @@ impl Write for Tray {
 
 type Sender = mpsc::Sender<Result<Bytes>>;
 
-/// The body of an answer. It is returned when its first bytes are there, so that what fails before can still be told.
+/// The body of an answer, which holds `place` until its end. It is returned when its first bytes are there, so that what fails before can still be told.
 ///
 /// When the client goes, or reads nothing for `stalled`, the stream is dropped and with it the query. An error after the
 /// first bytes ends the connection in the middle of the body: the client sees that it is not whole.
@@ -54,9 +54,11 @@ pub(crate) async fn body(
     options: WriteOptions,
     urls: Urls,
     stalled: Duration,
+    place: Option<OwnedSemaphorePermit>,
 ) -> Result<Body> {
     let (sender, mut receiver) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
+        let _place = place;
         let written = write(answer, format, options, &urls, &sender, stalled).await;
         if let Err(e) = written {
             tracing::error!(error = ?e, "an answer broke off");

@@ -110,13 +110,13 @@ impl SqliteStore {
     }
 
     /// The rows of a statement, each made into something, as a stream from a thread of its own.
-    fn stream<T: Send + 'static>(
+    async fn stream<T: Send + 'static>(
         &self,
         sql: String,
         values: Vec<SqlValue>,
         make: impl Fn(&Row<'_>) -> Result<T> + Send + 'static,
     ) -> Result<BoxStream<T>> {
-        let reader = self.pool.reader()?;
+        let reader = self.pool.reader().await?;
         let (out, receiver) = tokio::sync::mpsc::channel(256);
         tokio::task::spawn_blocking(move || {
             let work = || -> Result<()> {
@@ -124,14 +124,14 @@ impl SqliteStore {
                 let mut s = reader.conn()?.prepare(&sql).map_err(&doing)?;
                 let mut rows = s.query(params_from_iter(values)).map_err(&doing)?;
                 while let Some(r) = rows.next().map_err(&doing)? {
-                    if out.blocking_send(Ok(make(r)?)).is_err() {
+                    if !reader.hand_on(&out, Ok(make(r)?)) {
                         break;
                     }
                 }
                 Ok(())
             };
             if let Err(e) = work() {
-                let _ = out.blocking_send(Err(e));
+                reader.hand_on(&out, Err(e));
             }
         });
         Ok(features::stream(receiver).boxed())
@@ -149,7 +149,7 @@ impl AuditStore for SqliteStore {
         self.gathered().await?;
         let log = self.log_reader().await?;
         let (sql, values) = text::changes(log.catalog(), query)?;
-        self.stream(sql, values, move |r| entry(&log, r))
+        self.stream(sql, values, move |r| entry(&log, r)).await
     }
 
     async fn changesets(
@@ -163,6 +163,7 @@ impl AuditStore for SqliteStore {
             SqlValue::from(until.map_or(i64::MAX, |c| c.0)),
         ];
         self.stream(text::CHANGESETS.to_owned(), values, changeset)
+            .await
     }
 
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
@@ -178,16 +179,16 @@ impl AuditStore for SqliteStore {
         let Some(until) = self.read(|conn, _| derive::waiting(conn)).await? else {
             return Ok(None);
         };
-        let (reader, tables) = (self.pool.reader()?, tables.to_vec());
+        let (reader, tables) = (self.pool.reader().await?, tables.to_vec());
         let (out, receiver) = tokio::sync::mpsc::channel(256);
         tokio::task::spawn_blocking(move || {
             let done = reader.conn().and_then(|conn| {
                 derive::foreign(conn, &tables, until, |change| {
-                    out.blocking_send(Ok(change)).is_ok()
+                    reader.hand_on(&out, Ok(change))
                 })
             });
             if let Err(e) = done {
-                let _ = out.blocking_send(Err(e));
+                reader.hand_on(&out, Err(e));
             }
         });
         Ok(Some(ForeignChanges {

@@ -58,6 +58,7 @@ impl Export {
             lang: query.lang,
             metadata: Some(metadata(&catalog, &self.feature_type)?),
             service_root: None,
+            ..WriteOptions::default()
         };
 
         let mut sink = Sink::open(&self.output)?;

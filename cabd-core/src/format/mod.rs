@@ -78,6 +78,8 @@ pub struct WriteOptions {
     pub metadata: Option<Metadata>,
     /// Address of the service, put before the values of link attributes; they stay paths without it.
     pub service_root: Option<String>,
+    /// Whether a GeoJSON feature has its identifier as the member `id` as well.
+    pub feature_id: bool,
 }
 
 /// The formats that features are written in.

@@ -231,6 +231,11 @@ pub trait Store: CatalogStore + FeatureStore + AuditStore {
     /// What the program that opened it has added to it.
     fn hooks(&self) -> &Hooks;
 
+    /// How many streams can be read at once, where that is limited: one more waits until another has ended.
+    fn reads_at_once(&self) -> Option<usize> {
+        None
+    }
+
     /// The newest commit and the catalogue, asked for together: what was committed before the call is in both.
     async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
         let head = self.head().await?;

@@ -14,6 +14,7 @@ use cabd_core::{FeatureQuery, FeatureStoreExt, Uuid, Value, id};
 use super::Answer;
 use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
+use crate::layers;
 use crate::lists::{self, List};
 use crate::problem::Problem;
 use crate::request::{Asked, Form};
@@ -22,6 +23,8 @@ use crate::urls::{Urls, type_attribute};
 
 /// The forms of lists and features, the default first.
 pub(crate) const FORMS: [Form; 3] = [Form::Json, Form::GeoJson, Form::Csv];
+/// More features than this are read while the client reads them.
+const LONG: u64 = 2048;
 /// How often a question is asked again because somebody wrote between counting and reading.
 const ATTEMPTS: usize = 4;
 
@@ -73,7 +76,7 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     one(&app, &asked, &catalog, ft, id).await
 }
 
-pub(super) fn missing(id: &str) -> Box<Problem> {
+pub(crate) fn missing(id: &str) -> Box<Problem> {
     let (en, fr) = (
         "no feature has this identifier",
         "aucun élément n’a cet identifiant",
@@ -139,6 +142,7 @@ pub(super) async fn one(
         lang: asked.lang,
         metadata: None,
         service_root: Some(asked.root.clone()),
+        ..WriteOptions::default()
     };
     // A feature of JSON has no `url`; a table has the columns of the list.
     let (format, urls) = match form {
@@ -176,6 +180,7 @@ pub(super) async fn served(
         lang: asked.lang,
         metadata: None,
         service_root: Some(asked.root.clone()),
+        ..WriteOptions::default()
     };
     let features = app.store.features(&query).await?;
     let (bytes, rows) = stream::whole(features, Format::GeoJsonSeq, options, None).await?;
@@ -217,6 +222,10 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
         let limited = returned < total || list.query.near.is_some();
         list.query.limit = limited.then_some(returned);
         list.query.offset = list.offset;
+        let place = match returned > LONG {
+            true => Some(layers::turn(app, &app.long).await?),
+            false => None,
+        };
         let features = app.store.features(&list.query).await?;
         let unchanged = app.store.head().await? == head;
         if !unchanged && attempt < ATTEMPTS {
@@ -236,13 +245,14 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
             lang: asked.lang,
             metadata: Some(metadata(app, catalog, ft, &list)?),
             service_root: Some(asked.root.clone()),
+            ..WriteOptions::default()
         };
         let format = match form {
             Form::Csv => Format::Csv,
             _ => Format::GeoJson,
         };
         let stalled = app.settings.stalled_time();
-        let body = stream::body(features, format, options, urls, stalled).await?;
+        let body = stream::body(features, format, options, urls, stalled, place).await?;
         return Ok(answer.answer(app, asked, body));
     }
 }

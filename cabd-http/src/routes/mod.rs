@@ -22,9 +22,9 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, get};
 
 use crate::app::App;
-use crate::page;
 use crate::problem::Problem;
 use crate::request::Asked;
+use crate::{ogc, page};
 use edits::editor;
 
 /// What a handler gives.
@@ -62,6 +62,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .route("/metrics", get(service::metrics))
         .route(&path("/openapi.json"), handler(service::description));
     router = swagger::add(router, prefix);
+    router = ogc::add(router, prefix);
     for root in tiles::ROOTS {
         router = router.route(&path(&format!("{root}{{*tile}}")), get(tiles::answer));
     }

@@ -54,6 +54,7 @@ pub struct GeoJsonWriter<W> {
     service_root: Option<String>,
     metadata: Option<Metadata>,
     collection: bool,
+    feature_id: bool,
     rows: u64,
 }
 
@@ -78,6 +79,7 @@ impl<W: Write + Send> GeoJsonWriter<W> {
             service_root: options.service_root,
             metadata: options.metadata,
             collection: true,
+            feature_id: options.feature_id,
             rows: 0,
         })
     }
@@ -129,7 +131,16 @@ impl<W: Write + Send> FeatureWriter for GeoJsonWriter<W> {
             if self.collection && self.rows > 0 {
                 out.extend_from_slice(b",\n");
             }
-            out.extend_from_slice(b"{\"type\":\"Feature\",\"geometry\":");
+            out.extend_from_slice(b"{\"type\":\"Feature\",");
+            if let Some(id) = columns
+                .first()
+                .filter(|c| self.feature_id && c.id(row).is_some())
+            {
+                out.extend_from_slice(b"\"id\":");
+                id.push(out, row).map_err(|()| damaged(None))?;
+                out.push(b',');
+            }
+            out.extend_from_slice(b"\"geometry\":");
             match &geometry {
                 Some(Cells::Wkb(wkb)) if wkb.is_valid(row) => {
                     push_geometry_or_null(out, wkb.value(row))
