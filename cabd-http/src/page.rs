@@ -33,7 +33,7 @@ struct Built;
 /// Whether questions take `area`, a polygon: the page offers to draw outlines.
 const AREA: bool = false;
 /// Whether questions take `as-of`, and features have a history: the page shows both.
-const PAST: bool = false;
+const PAST: bool = true;
 /// Path of the base map.
 const BASEMAP: &str = "/basemap.pmtiles";
 /// Hashed names: what they hold never changes.

@@ -93,7 +93,7 @@ export interface Status {
 /** A state of the inventory that was given a name. */
 export interface Release {
   name: string;
-  title?: string | null;
+  note?: string | null;
   commit: number;
   datetime: string;
 }
@@ -181,8 +181,9 @@ export class Api {
     return this.json(this.url(`/features/${encodeURIComponent(id)}`, q, lang), lang, signal);
   }
 
-  history(type: string, id: string, lang: Lang, signal?: AbortSignal): Promise<Act[]> {
-    return this.json(this.url(`/features/${encodeURIComponent(type)}/${encodeURIComponent(id)}/history`, undefined, lang), lang, signal);
+  async history(type: string, id: string, lang: Lang, signal?: AbortSignal): Promise<Act[]> {
+    const path = `/features/${encodeURIComponent(type)}/${encodeURIComponent(id)}/history`;
+    return (await this.json<{ history: Act[] }>(this.url(path, undefined, lang), lang, signal)).history;
   }
 
   releases(lang: Lang, signal?: AbortSignal): Promise<Release[]> {

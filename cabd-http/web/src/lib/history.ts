@@ -1,3 +1,5 @@
+import { isId } from './text.ts';
+
 /** What one commit did to a feature and what belongs to it, as the service tells it. */
 export interface Act {
   commit: number;
@@ -59,5 +61,7 @@ export function events(acts: Act[], type: string): Event[] {
 export function told(value: unknown, label: string | null | undefined): string | undefined {
   if (!given(value)) return undefined;
   if (label) return label;
+  // An identifier without a name, as of a source: its beginning tells two apart.
+  if (typeof value === 'string' && isId(value)) return `${value.slice(0, 8)}…`;
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

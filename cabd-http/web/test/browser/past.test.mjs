@@ -24,7 +24,7 @@ const ACTS = [
   { commit: 1, datetime: '2024-03-01T10:00:00Z', kind: 'import', data_source_name: 'First survey', rows: [{ relation: 'dams', action: 'INSERT', values: Array.from({ length: 9 }, (_, i) => value(`a${i}`, null, i)) }] },
   { commit: 7, datetime: '2025-05-01T15:30:00Z', author: 'somebody', reason: 'Measured <b>again</b>', kind: 'edit', rows: [{ relation: 'dams', action: 'UPDATE', values: [value('height_m', 214, 215.5)] }] },
 ];
-const RELEASES = [{ name: '2025.1', title: 'Spring', commit: 5, datetime: '2025-04-01T00:00:00Z' }];
+const RELEASES = [{ name: '2025.1', note: 'Spring', commit: 5, datetime: '2025-04-01T00:00:00Z' }];
 
 /** Lets the page believe that the service tells the past, or that it does not. */
 const offered = (page, past) =>
@@ -54,7 +54,7 @@ for (const lang of ['en', 'fr']) {
       then.push(r.request().url());
       return r.continue({ url: r.request().url().replace(/as-of=[^&]*/, '') });
     });
-    await page.route(/\/history\?/, (r) => r.fulfill({ json: ACTS }));
+    await page.route(/\/history\?/, (r) => r.fulfill({ json: { type: 'dams', cabd_id: id, history: ACTS } }));
     await page.route(/\/releases\?/, (r) => r.fulfill({ json: RELEASES }));
     await offered(page, true);
     await v.go(`/feature/${id}?lang=${lang}`);
