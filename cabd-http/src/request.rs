@@ -113,6 +113,14 @@ impl Query {
         format!("?{}", pairs.collect::<Vec<_>>().join("&"))
     }
 
+    /// The same query, for an address.
+    pub(crate) fn again(&self) -> String {
+        match self.0.split_last() {
+            Some(((name, value), rest)) => Self(rest.to_vec()).with(name, value),
+            None => String::new(),
+        }
+    }
+
     /// The only value of a parameter.
     pub(crate) fn one<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>> {
         let mut all = self.all(name);

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod derive;
 pub mod dictionary;
 pub mod doctor;
+pub mod edits;
 pub mod export;
 pub mod info;
 pub mod init;
@@ -39,6 +40,14 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Set(sets) => sets.run().await,
         Command::Code(codes) => codes.run().await,
         Command::Derive(derive) => derive.run().await,
+        Command::Edit(edit) => edit.run().await,
+        Command::Delete(delete) => delete.run().await,
+        Command::Apply(apply) => apply.run().await,
+        Command::Revert(revert) => revert.run().await,
+        Command::Merge(merge) => merge.run().await,
+        Command::Split(split) => split.run().await,
+        Command::Withdraw(withdraw) => withdraw.run().await,
+        Command::Restore(restore) => restore.run().await,
         Command::Serve(serve) => serve.run().await,
         Command::Basemap(basemap) => basemap.run(),
         Command::Synth(synth) => synth.run().await,

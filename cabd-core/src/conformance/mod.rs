@@ -44,8 +44,8 @@ use futures::future::BoxFuture;
 
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, editing, evolution,
-    evolution_of_types, filters, followed, labels, logged, names, paging, parts, queries, space,
-    supers, survival, tiles, updates, values, writing,
+    evolution_of_types, filters, followed, identity, labels, logged, merging, names, paging, parts,
+    queries, reverting, space, supers, survival, tiles, updates, values, writing,
 };
 
 use crate::store::Store;

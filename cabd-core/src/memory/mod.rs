@@ -42,6 +42,34 @@ impl State {
         let of_it = self.log.iter().filter(|e| e.cabd_id == Some(feature));
         of_it.map(|e| e.commit).max().unwrap_or_default()
     }
+
+    fn changes(&self, query: &ChangeQuery) -> Result<Vec<LogEntry>> {
+        let mut tables = vec![];
+        for relation in &query.relations {
+            tables.push(self.catalog.table(relation)?.clone());
+        }
+        let wanted = |e: &&LogEntry| {
+            e.commit > query.after
+                && query.until.is_none_or(|c| e.commit <= c)
+                && (tables.is_empty()
+                    || tables
+                        .iter()
+                        .any(|t| t.schema == e.schema && t.name == e.table))
+                && query
+                    .features
+                    .as_ref()
+                    .is_none_or(|ids| e.cabd_id.is_some_and(|id| ids.contains(&id)))
+        };
+        let entries = self.log.iter().filter(wanted).cloned();
+        Ok(entries
+            .map(|mut e| {
+                if !query.values && e.action == "INSERT" {
+                    e.new.clear();
+                }
+                e
+            })
+            .collect())
+    }
 }
 
 /// A store in memory: the reference for the others, and for tests and small inventories.
@@ -178,32 +206,8 @@ impl AuditStore for MemoryStore {
     }
 
     async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>> {
-        let state = self.state();
-        let mut tables = vec![];
-        for relation in &query.relations {
-            tables.push(state.catalog.table(relation)?.clone());
-        }
-        let wanted = |e: &&LogEntry| {
-            e.commit > query.after
-                && query.until.is_none_or(|c| e.commit <= c)
-                && (tables.is_empty()
-                    || tables
-                        .iter()
-                        .any(|t| t.schema == e.schema && t.name == e.table))
-                && query
-                    .features
-                    .as_ref()
-                    .is_none_or(|ids| e.cabd_id.is_some_and(|id| ids.contains(&id)))
-        };
-        let values = query.values;
-        let entries: Vec<_> = state.log.iter().filter(wanted).cloned().collect();
-        let shown = entries.into_iter().map(move |mut e| {
-            if !values && e.action == "INSERT" {
-                e.new.clear();
-            }
-            Ok(e)
-        });
-        Ok(futures::stream::iter(shown).boxed())
+        let entries = self.state().changes(query)?;
+        Ok(futures::stream::iter(entries.into_iter().map(Ok)).boxed())
     }
 
     async fn changesets(

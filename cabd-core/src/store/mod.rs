@@ -2,8 +2,11 @@
 
 mod derive;
 mod ext;
+mod identity;
 mod log;
 mod records;
+mod revert;
+mod shown;
 pub mod tiles;
 mod write;
 
@@ -21,8 +24,11 @@ pub use derive::{
     Written,
 };
 pub use ext::{FeatureStoreExt, StoreExt, operations};
+pub use identity::{Fate, FeatureName, IdentityExt};
 pub use log::{ChangeQuery, Changeset, LogEntry, LogReader, LogValues};
 pub use records::{Record, RecordQuery};
+pub use revert::{Revert, RevertExt, Reverted};
+pub use shown::{PreviewExt, ShownRow, ShownValue};
 pub(crate) use write::{Key, key_of, key_part};
 pub use write::{Row, RowChange, WriteTransaction, apply_operations, derive_features};
 

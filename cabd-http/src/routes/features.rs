@@ -11,7 +11,7 @@ use cabd_core::query::Selection;
 use cabd_core::time::Timestamp;
 use cabd_core::{FeatureQuery, FeatureStoreExt, Uuid, Value, id};
 
-use super::Answer;
+use super::{Answer, gone};
 use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
 use crate::lists::{self, List};
@@ -55,8 +55,11 @@ pub(super) async fn type_or_feature(app: Arc<App>, asked: Asked, path: Vec<Strin
     let name = path.first().map(String::as_str).unwrap_or_default();
     let catalog = app.store.catalog().await?;
     if let Ok(id) = id::parse("uuid", name) {
-        let ft = find_type(&app, &catalog, id).await?;
-        return one(&app, &asked, &catalog, &ft, id).await;
+        let found = match find_type(&app, &catalog, id).await {
+            Ok(ft) => one(&app, &asked, &catalog, &ft, id).await,
+            Err(problem) => Err(problem),
+        };
+        return gone::or_fate(&app, &asked, name, found, gone::feature).await;
     }
     let ft = catalog.feature_type(name)?;
     list(&app, &asked, &catalog, ft).await
@@ -70,7 +73,8 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     let catalog = app.store.catalog().await?;
     let ft = catalog.feature_type(name)?;
     let id = id::parse("uuid", text).map_err(|_| missing(text))?;
-    one(&app, &asked, &catalog, ft, id).await
+    let found = one(&app, &asked, &catalog, ft, id).await;
+    gone::or_fate(&app, &asked, text, found, gone::feature).await
 }
 
 pub(super) fn missing(id: &str) -> Box<Problem> {

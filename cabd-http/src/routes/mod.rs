@@ -3,6 +3,8 @@
 pub(crate) mod docs;
 mod edits;
 pub(crate) mod features;
+mod gone;
+mod identity;
 mod service;
 pub(crate) mod sources;
 mod status;
@@ -10,6 +12,7 @@ mod summary;
 mod swagger;
 pub(crate) mod tiles;
 mod types;
+mod undo;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -88,8 +91,16 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
                     .merge(editor(MethodFilter::DELETE, edits::delete)),
             )
             .route(
+                &path("/features/{type}/{uuid}/{act}"),
+                editor(MethodFilter::POST, identity::act),
+            )
+            .route(
                 &path("/changesets"),
                 editor(MethodFilter::POST, edits::changeset),
+            )
+            .route(
+                &path("/changesets/{commit}/revert"),
+                editor(MethodFilter::POST, undo::revert),
             );
     }
     if app.settings.status {
