@@ -173,6 +173,12 @@ impl LogReader {
             let was = self.past.data_type(schema, table, name, commit.0);
             let is = || Some(&today?.columns.get(today?.position(name)?)?.data_type);
             match (was.or_else(is), json) {
+                // Earlier files say so of a place that was taken away.
+                (Some(DataType::Geometry(_)), serde_json::Value::String(text))
+                    if text.is_empty() =>
+                {
+                    Value::Null
+                }
                 (Some(DataType::Geometry(_)), serde_json::Value::String(text)) => {
                     geometry(text).map_or_else(|| untyped(json), Value::Geometry)
                 }

@@ -378,7 +378,10 @@ fn quoted(v: &str, data_type: &DataType) -> String {
         "CASE WHEN typeof({v}) = 'blob' THEN '\"' || hex({v}) || '\"' ELSE json_quote({v}) END"
     );
     match data_type {
-        DataType::Geometry(_) => format!("COALESCE('\"' || hex({v}) || '\"', 'null')"),
+        // `hex` makes an empty text of null.
+        DataType::Geometry(_) => {
+            format!("CASE WHEN {v} IS NULL THEN 'null' ELSE '\"' || hex({v}) || '\"' END")
+        }
         DataType::Double | DataType::Numeric => format!(
             "CASE WHEN typeof({v}) = 'real' AND abs({v}) < 9e999 THEN printf('%!.17g', {v}) \
              WHEN typeof({v}) = 'real' THEN json_quote(CAST({v} AS TEXT)) ELSE {any} END"

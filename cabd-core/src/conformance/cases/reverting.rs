@@ -311,21 +311,21 @@ pub async fn an_undoing_is_undone(store: &dyn Store) {
 
 pub async fn a_change_of_the_catalogue_between_is_followed(store: &dyn Store) {
     people(store).await;
-    write(store, vec![update(1).set("built_year", 1950)]).await;
+    write(store, vec![update(1).set("weir_name_en", "Old")]).await;
     let sources = height_source(Action::Update, Value::Null);
     let values = update(1)
         .set("height_m", 4.0)
         .set("length_m", 5.0)
-        .set("built_year", 1960);
+        .set("weir_name_en", "New");
     write(store, vec![values, sources]).await;
     let what = newest(store).await;
-    evolved(store, &retyped("weirs", "built_year", "double")).await;
+    evolved(store, &retyped("weirs", "weir_name_en", "varchar(80)")).await;
     evolved(store, &nothing().rename("weirs.height_m", "tallness_m")).await;
     undo(store, &what).await;
     let answer = ask(store, &weirs()).await;
     assert_eq!(answer.of(1, "tallness_m"), (0.1 + 0.2).into());
     assert_eq!(answer.of(1, "length_m"), Value::Null);
-    assert_eq!(answer.of(1, "built_year"), 1950.0.into());
+    assert_eq!(answer.of(1, "weir_name_en"), "Old".into());
     let rows = all(store, Relation::AttributeSource("weirs".into())).await;
     assert_eq!(rows[0].get("tallness_m_ds"), &id(9).into());
 }
