@@ -173,7 +173,7 @@ impl LogReader {
             let was = self.past.data_type(schema, table, name, commit.0);
             let is = || Some(&today?.columns.get(today?.position(name)?)?.data_type);
             match (was.or_else(is), json) {
-                // Earlier files say so of a place that was taken away.
+                // So the triggers of older stores wrote null.
                 (Some(DataType::Geometry(_)), serde_json::Value::String(text))
                     if text.is_empty() =>
                 {

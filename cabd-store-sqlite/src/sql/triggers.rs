@@ -378,7 +378,7 @@ fn quoted(v: &str, data_type: &DataType) -> String {
         "CASE WHEN typeof({v}) = 'blob' THEN '\"' || hex({v}) || '\"' ELSE json_quote({v}) END"
     );
     match data_type {
-        // `hex` makes an empty text of null.
+        // `hex` of null is an empty text.
         DataType::Geometry(_) => {
             format!("CASE WHEN {v} IS NULL THEN 'null' ELSE '\"' || hex({v}) || '\"' END")
         }
