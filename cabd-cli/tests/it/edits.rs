@@ -86,7 +86,7 @@ fn a_feature_is_edited_with_a_preview_and_a_source() {
         );
         let now = dam(desk, store, ONE);
         assert_eq!(now["height_m"], Value::Null);
-        assert_eq!(now["geometry"]["coordinates"], json!([-74.5, 45.0]));
+        assert_eq!(now["geometry"]["coordinates"], json!([-74.5, 45]));
         for (wrong, code) in [("height_m", 3), ("height=1", 3), ("height_m=tall", 3)] {
             let refused = with(&[wrong, "--no-source", "seen"]);
             assert_eq!(refused.code, Some(code), "{refused:#?}");

@@ -178,7 +178,7 @@ async fn a_feature_is_created_read_changed_replaced_and_deleted(here: &Here) {
         .send("DELETE", &path, &[("if-match", got.header("etag"))], "")
         .await;
     assert_eq!(got.status, 204, "{}", got.text());
-    assert_eq!(here.get(&path).await.status, 404);
+    assert_eq!(here.get(&path).await.status, 410);
     let got = here.send("DELETE", &path, &[("if-match", "*")], "").await;
     assert_eq!(got.status, 404, "{}", got.text());
 }
@@ -297,7 +297,7 @@ async fn a_changeset_is_all_or_nothing(here: &Here) {
         .send("POST", "/changesets", &[], &change(json!(7), 0))
         .await;
     assert_eq!(got.status, 409, "{}", got.text());
-    assert_eq!(pointers(&got), ["#/operations/0/values/cabd_id"]);
+    assert_eq!(pointers(&got), ["#/operations/0/values/height_m"]);
     let got = here
         .send(
             "POST",

@@ -146,7 +146,7 @@ impl Doing {
             output::line(format!("… and {} more rows", rows.len() - SHOWN))?;
         }
         for e in conflicts {
-            output::line(format!("left as it is: {e}"))?;
+            output::line(format!("conflict: {e}"))?;
             for line in crate::failure::states(e) {
                 output::line(format!("  {line}"))?;
             }
