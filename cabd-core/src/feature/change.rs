@@ -30,6 +30,9 @@ pub struct ChangeHead {
     pub reads_along: bool,
     /// When features were read from which the change was made.
     pub bases: Vec<Base>,
+    /// When rows were read that belong to no feature (data sources, codes): their relations, and the commit. They are compared as
+    /// those of features are.
+    pub rows_read: Option<(CommitNumber, Vec<Relation>)>,
     /// Values that follow from others are taken as given: none is computed.
     pub as_given: bool,
 }

@@ -345,6 +345,26 @@ pub async fn a_renamed_attribute_is_compared_under_its_name_of_today(store: &dyn
         .unwrap();
 }
 
+pub async fn rows_of_no_feature_are_compared_where_they_were_read(store: &dyn Store) {
+    furnish(store).await;
+    write(store, vec![data_source(9, "a"), data_source(8, "b")]).await;
+    let head = ChangeHead {
+        rows_read: Some((store.head().await.unwrap(), vec![Relation::DataSource])),
+        ..ChangeHead::default()
+    };
+    let source = |n| Operation::new(Relation::DataSource, Action::Update).set("id", id(n));
+    write(store, vec![source(9).set("licence", "theirs")]).await;
+    let found = clashes(store, &head, vec![source(9).set("licence", "mine")]).await;
+    assert_eq!(found[0].relation, "data_source");
+    assert_eq!(found[0].theirs, Some(json!("theirs")));
+    let mine = vec![source(9).set("name", "c"), source(8).set("licence", "mine")];
+    from(store, &head, mine).await.unwrap();
+    let rows = all(store, Relation::DataSource).await;
+    let nine = rows.iter().find(|r| r.get("id") == &id(9).into()).unwrap();
+    assert_eq!(nine.get("licence"), &"theirs".into());
+    assert_eq!(nine.get("name"), &"c".into());
+}
+
 pub async fn an_exact_base_allows_of_no_other_change(store: &dyn Store) {
     furnish(store).await;
     write(store, vec![weir(1), data_source(9, "a")]).await;

@@ -247,6 +247,7 @@ macro_rules! __conformance_cases {
                 what_others_have_changed_is_not_deleted_unseen
                 the_origins_of_a_place_are_compared_each
                 a_renamed_attribute_is_compared_under_its_name_of_today
+                rows_of_no_feature_are_compared_where_they_were_read
                 an_exact_base_allows_of_no_other_change
             }
             reverting {
@@ -256,6 +257,7 @@ macro_rules! __conformance_cases {
                 what_has_changed_since_is_shown_and_left
                 one_attribute_goes_back_with_its_source
                 one_feature_of_a_commit_goes_back
+                a_row_that_moved_to_another_feature_moves_back
                 a_new_feature_that_others_have_added_to_stays
                 what_others_name_stays
                 sources_and_codes_go_back

@@ -215,6 +215,27 @@ pub async fn one_feature_of_a_commit_goes_back(store: &dyn Store) {
     assert_eq!(structures(store).await, 2);
 }
 
+pub async fn a_row_that_moved_to_another_feature_moves_back(store: &dyn Store) {
+    people(store).await;
+    write(store, vec![site(4)]).await;
+    let part = Operation::new(Relation::part("sites", "structures"), Action::Update)
+        .set("structure_id", id(20))
+        .set("site_id", id(4));
+    write(store, vec![part]).await;
+    let whole = newest(store).await;
+    for n in [4, 2] {
+        let what = Revert {
+            features: vec![id(n)],
+            ..whole.clone()
+        };
+        // Whichever of the two the log tells it of.
+        let _ = store.revert(&ChangeHead::default(), &what, Lang::En).await;
+    }
+    let rows = all(store, Relation::part("sites", "structures")).await;
+    let sites: Vec<&Value> = rows.iter().map(|r| r.get("site_id")).collect();
+    assert_eq!(sites, [&Value::from(id(2)), &Value::from(id(2))]);
+}
+
 pub async fn a_new_feature_that_others_have_added_to_stays(store: &dyn Store) {
     let first = people(store).await;
     write(store, vec![structure(22, 2, false, 3)]).await;

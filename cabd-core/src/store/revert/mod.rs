@@ -94,6 +94,7 @@ pub trait RevertExt: Store {
             kind: ChangeKind::Revert,
             as_given: what.attributes.is_empty(),
             bases: plan.bases(seen),
+            rows_read: Some((seen, plan.relations())),
             ..head.clone()
         };
         let reason = head.reason.take().filter(|r| !r.trim().is_empty());

@@ -1,6 +1,6 @@
 //! What a commit did to each row, in all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::TryStreamExt;
@@ -10,7 +10,8 @@ use super::Revert;
 use crate::catalog::{Catalog, Past, Relation, Table};
 use crate::error::{Error, Result};
 use crate::id::CommitNumber;
-use crate::store::{ChangeQuery, Key, LogEntry, LogValues, Row, Store, key_of};
+use crate::store::shown::Place;
+use crate::store::{ChangeQuery, LogEntry, LogValues, Row, Store, key_of};
 use crate::value::Value;
 
 /// Rows of one commit that are undone at once: their values are held in memory.
@@ -40,7 +41,7 @@ pub(super) struct Nets {
     /// In the order of first touch.
     pub rows: Vec<Net>,
     /// The place of each row.
-    pub at: HashMap<(Relation, Key), usize>,
+    pub at: HashMap<Place, usize>,
     /// What cannot be undone at all.
     pub conflicts: Vec<Error>,
 }
@@ -63,17 +64,64 @@ impl Nets {
         let mut log = store.changes(&query).await?;
         while let Some(e) = log.try_next().await? {
             nets.note(&past, e);
-            if nets.rows.len() > ROWS {
-                return Err(Error::invalid(
-                    "the commit touched too many rows to be undone at once",
-                )
-                .field("commit")
-                .value(what.commit)
-                .expected(format!("at most {ROWS} rows"))
-                .hint("undo it in parts, by feature"));
+            nets.check(what)?;
+        }
+        if what.features.is_empty() {
+            return Ok(nets);
+        }
+        // A row that moved to another feature, or from one, has entries there too.
+        let moved = nets.forget_moved();
+        let mut relations: Vec<Relation> = moved.iter().map(|(r, _)| r.clone()).collect();
+        relations.sort();
+        relations.dedup();
+        if relations.is_empty() {
+            return Ok(nets);
+        }
+        let query = ChangeQuery {
+            relations,
+            features: None,
+            ..query
+        };
+        let mut log = store.changes(&query).await?;
+        while let Some(e) = log.try_next().await? {
+            let table = catalog.table_named(&e.schema, &e.table);
+            let place = table.and_then(|t| Some((t.relation.clone(), key_of(&e.key(t)?))));
+            if place.is_some_and(|p| moved.contains(&p)) {
+                nets.note(&past, e);
             }
         }
         Ok(nets)
+    }
+
+    /// Takes out rows of which their feature's entries may not tell everything.
+    fn forget_moved(&mut self) -> HashSet<Place> {
+        let may_have_moved = |n: &Net| {
+            let apart = n
+                .table
+                .parent
+                .as_ref()
+                .is_some_and(|(c, _)| *c >= n.table.key);
+            apart && !(n.was_there && n.is_there)
+        };
+        let moved = self.rows.iter().filter(|n| may_have_moved(n));
+        let moved = moved.map(Net::place).collect();
+        self.rows.retain(|n| !may_have_moved(n));
+        let rows = self.rows.iter().enumerate();
+        self.at = rows.map(|(at, n)| (n.place(), at)).collect();
+        moved
+    }
+
+    fn check(&self, what: &Revert) -> Result<()> {
+        if self.rows.len() <= ROWS {
+            return Ok(());
+        }
+        Err(
+            Error::invalid("the commit touched too many rows to be undone at once")
+                .field("commit")
+                .value(what.commit)
+                .expected(format!("at most {ROWS} rows"))
+                .hint("undo it in parts, by feature"),
+        )
     }
 
     fn note(&mut self, past: &Past, e: LogEntry) {
@@ -116,6 +164,10 @@ impl Nets {
 }
 
 impl Net {
+    pub fn place(&self) -> Place {
+        (self.table.relation.clone(), key_of(&self.key))
+    }
+
     fn take(&mut self, past: &Past, e: LogEntry) {
         let commit = e.commit.0;
         if self.was_there && !self.whole {

@@ -68,8 +68,7 @@ impl Plan {
             conflicts: nets.conflicts,
         };
         for net in &nets.rows {
-            let key = (net.table.relation.clone(), key_of(&net.key));
-            match maker.undoing(net, present.get(&key)) {
+            match maker.undoing(net, present.get(&net.place())) {
                 Undo::Row(undoing) => plan.rows.push(*undoing),
                 Undo::Done => plan.unchanged += 1,
                 Undo::Nothing => {}
@@ -182,6 +181,16 @@ impl Plan {
             })
         });
         features.filter(|b| known.insert(b.id)).collect()
+    }
+
+    /// The relations of rows that belong to no feature.
+    pub fn relations(&self) -> Vec<Relation> {
+        let all = self.rows.iter().map(|u| &u.table);
+        let own = all.filter(|t| t.parent.is_none() && !matches!(t.relation, Relation::Feature(_)));
+        let mut own: Vec<Relation> = own.map(|t| t.relation.clone()).collect();
+        own.sort();
+        own.dedup();
+        own
     }
 
     pub fn operations(&self) -> Vec<Operation> {

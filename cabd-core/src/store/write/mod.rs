@@ -106,7 +106,7 @@ pub async fn apply_operations(
     head: &ChangeHead,
     mut operations: OperationStream,
 ) -> Result<BTreeMap<Relation, Counts>> {
-    let (since, moved) = Since::read(catalog, transaction, &head.bases).await?;
+    let (since, moved) = Since::read(catalog, transaction, head).await?;
     let mut reader = Reader::new(catalog);
     let mut writer = Writer::new(catalog, transaction, hooks);
     writer.since = since;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Key, Row, Step, WriteTransaction, key_of};
 use crate::catalog::{Catalog, ID, Past, Relation, Table};
 use crate::error::{Clash, Error, Result};
-use crate::feature::{Action, Base};
+use crate::feature::{Action, Base, ChangeHead};
 use crate::id::{CommitNumber, Uuid};
 use crate::store::{ChangeQuery, LogEntry};
 use crate::value::Value;
@@ -55,12 +55,12 @@ impl Since {
     pub(super) async fn read(
         catalog: &Catalog,
         transaction: &mut dyn WriteTransaction,
-        bases: &[Base],
+        head: &ChangeHead,
     ) -> Result<(Self, Moved)> {
         let mut moved = vec![];
         let mut read: HashMap<Uuid, CommitNumber> = HashMap::new();
         let mut by_type: BTreeMap<&str, Vec<&Base>> = BTreeMap::new();
-        for base in bases {
+        for base in &head.bases {
             by_type.entry(&base.feature_type).or_default().push(base);
         }
         for (of_type, bases) in by_type {
@@ -86,21 +86,42 @@ impl Since {
             }
         }
         let mut since = Self::default();
-        let Some(first) = read.values().min() else {
+        let mut past = None;
+        if let Some(first) = read.values().min() {
+            let query = ChangeQuery {
+                features: Some(read.keys().copied().collect()),
+                ..ChangeQuery::since(*first)
+            };
+            let entries = transaction.changes(&query).await?;
+            let past = past.insert(Past::new(&transaction.catalog_history().await?));
+            for e in entries {
+                if let Some(feature) = e.cabd_id
+                    && let Some(commit) = read.get(&feature)
+                    && e.commit > *commit
+                {
+                    since.note(catalog, past, feature, *commit, e);
+                }
+            }
+        }
+        let Some((commit, relations)) = head.rows_read.as_ref().filter(|(_, r)| !r.is_empty())
+        else {
             return Ok((since, moved));
         };
-        let past = Past::new(&transaction.catalog_history().await?);
         let query = ChangeQuery {
-            features: Some(read.keys().copied().collect()),
-            ..ChangeQuery::since(*first)
+            relations: relations.clone(),
+            ..ChangeQuery::since(*commit)
         };
-        for e in transaction.changes(&query).await? {
-            if let Some(feature) = e.cabd_id
-                && let Some(commit) = read.get(&feature)
-                && e.commit > *commit
-            {
-                since.note(catalog, &past, feature, *commit, e);
-            }
+        let entries = transaction.changes(&query).await?;
+        if entries.is_empty() {
+            return Ok((since, moved));
+        }
+        let past = match past {
+            Some(past) => past,
+            None => Past::new(&transaction.catalog_history().await?),
+        };
+        for e in entries {
+            let feature = e.cabd_id.unwrap_or_default();
+            since.note(catalog, &past, feature, *commit, e);
         }
         Ok((since, moved))
     }
