@@ -42,7 +42,7 @@ pub async fn back(store: &dyn Store, seed: u64, before: usize, steps: usize) {
         }
     }
     let mut out_of_order = 0;
-    while let Some((newest, _)) = left.iter().next_back().map(|(c, r)| (*c, r.clone())) {
+    while let Some(newest) = left.keys().next_back().copied() {
         let mut order: Vec<CommitNumber> = left.keys().copied().collect();
         order.shuffle(&mut rng);
         for commit in order {
