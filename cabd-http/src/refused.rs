@@ -1,7 +1,8 @@
 //! Changes that are refused: every error with a pointer into what was sent.
 
 use axum::http::StatusCode;
-use cabd_core::{Error, ErrorKind};
+use cabd_core::catalog::Relation;
+use cabd_core::{Clash, Error, ErrorKind};
 
 use crate::french;
 use crate::problem::{Pointed, Problem};
@@ -133,13 +134,29 @@ fn list(
     Box::new(Problem::new(status, word, en, fr).errors(errors))
 }
 
+/// Whether a relation holds what people said of themselves, which is not shown.
+pub(crate) fn is_private(relation: &str) -> bool {
+    [Relation::Contact, Relation::FeatureUpdate]
+        .iter()
+        .any(|r| r.to_string() == relation)
+}
+
+/// The value at fault and the two changes, where they may be shown.
+pub(crate) fn details(e: &Error) -> (Option<&str>, Option<&Clash>) {
+    match e.clashes() {
+        Some(clash) if is_private(&clash.relation) => (None, None),
+        clash => (e.shown_value(), clash),
+    }
+}
+
 fn pointed(e: &Error, inside: &'static str, pointer: String) -> Pointed {
+    let (value, clash) = details(e);
     Pointed {
         inside,
         name: e.field_name().unwrap_or_default().to_owned(),
         pointer,
         detail: [e.message().to_owned(), french::message(e)],
-        value: e.shown_value().map(str::to_owned),
+        value: value.map(str::to_owned),
         expected: e
             .expectation()
             .map(|x| [x.to_owned(), french::expectation(x)]),
@@ -147,7 +164,7 @@ fn pointed(e: &Error, inside: &'static str, pointer: String) -> Pointed {
             .next_step()
             .filter(|h| !h.contains("`cabd"))
             .map(|h| [h.to_owned(), french::hint(h)]),
-        clash: e.clashes().cloned(),
+        clash: clash.cloned(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::Answer;
 use super::edits::{Edit, commit_header, counts};
 use crate::app::App;
 use crate::problem::Problem;
-use crate::refused::of_undoing;
+use crate::refused::{details, is_private, of_undoing};
 use crate::{answer, french};
 
 /// What is sent.
@@ -60,7 +60,7 @@ pub(super) async fn revert(app: Arc<App>, edit: Edit, path: Vec<String>) -> Answ
         ..ChangeHead::default()
     };
     let done = app.store.revert(&head, &what, edit.asked.lang).await;
-    let done = done.map_err(|e| match e.kind() {
+    let mut done = done.map_err(|e| match e.kind() {
         ErrorKind::NotFound if e.field_name() == Some("commit") => {
             let (en, fr) = ("there is no such commit", "il n’y a pas un tel commit");
             Box::new(Problem::missing("commit", text, en, fr))
@@ -70,16 +70,20 @@ pub(super) async fn revert(app: Arc<App>, edit: Edit, path: Vec<String>) -> Answ
     })?;
     let told = |e: &Error| {
         let mut said = json!({"row": e.place(), "detail": french::either(e, edit.asked.lang)});
-        for (name, value) in [("attribute", e.field_name()), ("value", e.shown_value())] {
+        let (value, clash) = details(e);
+        for (name, value) in [("attribute", e.field_name()), ("value", value)] {
             if let Some(value) = value {
                 said[name] = Value::from(value);
             }
         }
-        if let Some(clash) = e.clashes() {
+        if let Some(clash) = clash {
             said["conflict"] = json!(clash);
         }
         said
     };
+    for row in done.rows.iter_mut().filter(|r| is_private(&r.relation)) {
+        row.values.clear();
+    }
     let body = json!({"commit": done.applied.commit, "preview": preview, "changes": counts(&done.applied),
         "rows": done.rows, "unchanged": done.unchanged,
         "conflicts": done.conflicts.iter().map(told).collect::<Vec<_>>()});

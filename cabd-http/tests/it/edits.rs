@@ -498,6 +498,23 @@ async fn a_commit_is_undone_over_http(here: &Here) {
         here.ok(&path).await.json()["properties"]["dam_name_en"],
         "Latest"
     );
+    // What people said of themselves goes back unseen.
+    let contact = |name: &str| {
+        json!({"operations": [{"action": "put", "relation": "contacts",
+            "values": {"id": id(40), "email": "ann@example.org", "name": name}}]})
+    };
+    here.send("POST", "/changesets", &[], &contact("Ann").to_string())
+        .await;
+    let second = here
+        .send("POST", "/changesets", &[], &contact("Anna").to_string())
+        .await;
+    let second = format!("/changesets/{}/revert", second.header("cabd-commit"));
+    here.send("POST", "/changesets", &[], &contact("Anne").to_string())
+        .await;
+    for body in ["{}", clean] {
+        let got = here.send("POST", &second, &[], body).await;
+        assert!(!got.text().contains("Ann"), "{}", got.text());
+    }
     for (address, body, status) in [
         ("/changesets/99999/revert", "{}", 404),
         ("/changesets/x/revert", "{}", 404),
