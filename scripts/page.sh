@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# page.sh [build|check|browser]: the map page, in cabd-http/web.
+# page.sh [build|check|browser|pictures|measure]: the map page, in cabd-http/web.
 #
 #   build    install what package-lock.json names and build into cabd-http/web/dist, where nothing newer is (the default)
 #   check    types, and tests of what needs no browser
+#   measure  times of a first visit and of moving about: measure STORE|URL [setting=value…]
+#   pictures renew the kept screenshots: those of README.md in docs/images, and a small one of each room
 #   browser  tests in headless Chromium over a cabd that is built: SpatiaLite, and PostGIS where CABD_TEST_PG names a server
-#
-# CABD_PAGE_BLESS=1 renews the kept screenshots.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -40,5 +40,13 @@ browser)
     build
     npm run -s browser
     ;;
-*) die "usage: scripts/page.sh [build|check|browser]" ;;
+measure)
+    build
+    node test/browser/measure.mjs "${@:2}"
+    ;;
+pictures)
+    build
+    CABD_PAGE_BLESS=1 node --test --test-name-pattern='looks as it did' test/browser/whole.test.mjs
+    ;;
+*) die "usage: scripts/page.sh [build|check|browser|pictures|measure STORE]" ;;
 esac

@@ -8,7 +8,7 @@ cd "$root"
 
 use=${1:-test}
 case $use in
-test) packages=("pytest>=8" "openapi-spec-validator>=0.7" "schemathesis>=4") ;;
+test) packages=("pytest>=8" "openapi-spec-validator>=0.7" "schemathesis>=4" "owslib>=0.32") ;;
 bench) packages=("geopandas>=1.1" "pyogrio>=0.11" "pyarrow>=20" "duckdb>=1.3") ;;
 *) die "usage: scripts/python-env.sh [test|bench]" ;;
 esac

@@ -1,10 +1,11 @@
-//! `make bench`, or `cargo bench -p cabd-benches -- [--features N] [--only sqlite,pg,export,bbox,memory]`.
+//! `make bench`, or `cargo bench -p cabd-benches -- [--features N] [--only sqlite,pg,export,bbox,past,memory]`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bbox;
 mod export;
 mod memory;
+mod past;
 mod pg;
 mod sqlite;
 
@@ -59,7 +60,7 @@ fn main() {
             .cloned()
     };
     let features: u64 = value("--features").map_or(1_000_000, |v| v.parse().expect("--features N"));
-    let only = value("--only").unwrap_or_else(|| "sqlite,pg,export,bbox,memory".to_owned());
+    let only = value("--only").unwrap_or_else(|| "sqlite,pg,export,bbox,past,memory".to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -73,8 +74,9 @@ fn main() {
                 "pg" => pg::run(features).await,
                 "export" => export::run(features / 10).await,
                 "bbox" => bbox::run(features).await,
+                "past" => past::run(features / 10).await,
                 "memory" => memory::run(features),
-                other => panic!("--only {other}: one of sqlite, pg, export, bbox, memory"),
+                other => panic!("--only {other}: one of sqlite, pg, export, bbox, past, memory"),
             };
         }
     });

@@ -1,7 +1,7 @@
 //! What the service gives, against the library, against a bare handler that returns bytes of the same size, and against
 //! bounds, in one run.
 //!
-//! `make bench-served`, or `cargo bench -p cabd-benches --bench served -- [--only all,list,many,ready,tiles] [--features N]
+//! `make bench-served`, or `cargo bench -p cabd-benches --bench served -- [--only all,list,many,ready,tiles,retype] [--features N]
 //! [--connections N] [--seconds N] [--minute N] [--store FILE]`. Needs the command beside it: `cargo build --release -p cabd-cli`.
 //! Exits with 1 when a bound is not kept.
 
@@ -12,6 +12,7 @@ mod list;
 mod load;
 mod many;
 mod ready;
+mod retype;
 mod service;
 mod tiles;
 
@@ -42,7 +43,7 @@ impl Options {
             seconds: 5,
             minute: 60,
             store: None,
-            only: "all,list,many,ready,tiles".to_owned(),
+            only: "all,list,many,ready,tiles,retype".to_owned(),
             folder: tempfile::tempdir()?,
         };
         let mut arguments = std::env::args().skip(1);
@@ -109,9 +110,10 @@ async fn run(options: &Options) -> Result<bool> {
             "many" => many::run(options).await?,
             "ready" => ready::run(options).await?,
             "tiles" => tiles::run(options).await?,
+            "retype" => retype::run(options).await?,
             other => {
                 return Err(Error::other(format!(
-                    "--only {other}: one of all, list, many, ready, tiles"
+                    "--only {other}: one of all, list, many, ready, tiles, retype"
                 )));
             }
         };

@@ -1,7 +1,8 @@
 //! The options of a question, shared by `query` and `export`.
 
 use cabd::query::{FeatureQuery, Selection, Sort, parse_filter, parse_name_filter};
-use cabd::{Bbox, Result, id};
+use cabd::store::HistoryExt;
+use cabd::{Bbox, CommitNumber, Result, Store, id};
 use clap::Args;
 
 /// Which features, and which attributes of them.
@@ -34,6 +35,9 @@ pub struct Ask {
     /// These attributes, in this order
     #[arg(long, value_name = "ATTRIBUTE", value_delimiter = ',')]
     select: Vec<String>,
+    /// The state of then: a commit number, an instant, the end of a day (UTC), or a release
+    #[arg(long, value_name = "COMMIT|TIME|RELEASE")]
+    as_of: Option<String>,
     /// Language of labels: en or fr
     #[arg(long, default_value = "en")]
     lang: String,
@@ -57,6 +61,17 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// The commit that `--as-of` means in a store.
+    ///
+    /// # Errors
+    /// For a text that is neither a commit nor a time nor a release.
+    pub async fn commit(&self, store: &dyn Store) -> Result<Option<CommitNumber>> {
+        match &self.as_of {
+            Some(text) => store.commit_of(text).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Whether the attributes were named.
     pub fn has_selection(&self) -> bool {
         self.attributes.is_some() || !self.select.is_empty()

@@ -84,6 +84,14 @@ pub enum Command {
     Withdraw(commands::edits::Withdraw),
     /// Bring a feature back that was withdrawn, merged, split or deleted
     Restore(commands::edits::Restore),
+    /// Who has changed what of a feature, when and why
+    History(commands::history::History),
+    /// Every change since a commit, oldest first
+    Changes(commands::changes::Changes),
+    /// What differs between two states
+    Diff(commands::diff::Diff),
+    /// Name a commit as a released data version, or list the releases
+    Release(commands::release::Release),
     /// Compute derived values anew
     Derive(commands::derive::Derive),
     /// Answer over HTTP

@@ -5,7 +5,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, VA
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
-use crate::app::App;
+use crate::app::{App, Tag};
 use crate::request::{Asked, Form};
 
 /// The value of `Content-Range`, which becomes a header when the body is packed: what counts features would be taken for
@@ -17,13 +17,13 @@ pub(crate) struct Range(pub(crate) HeaderValue);
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
     pub(crate) form: Form,
-    pub(crate) tag: Option<String>,
+    pub(crate) tag: Option<Tag>,
     range: Option<String>,
     more: Vec<(HeaderName, String)>,
 }
 
 impl Head {
-    pub(crate) fn new(form: Form, tag: Option<String>) -> Self {
+    pub(crate) fn new(form: Form, tag: Option<Tag>) -> Self {
         Self {
             form,
             tag,
@@ -49,9 +49,7 @@ impl Head {
         let (Some(tag), Some(known)) = (&self.tag, &asked.if_none_match) else {
             return false;
         };
-        let bare = |t: &str| t.trim().trim_start_matches("W/").to_owned();
-        let tag = bare(tag);
-        known.trim() == "*" || known.split(',').any(|k| bare(k) == tag)
+        names(known, &tag.text)
     }
 
     /// The answer with its body.
@@ -88,17 +86,28 @@ impl Head {
             }),
         );
         let range = self.range.and_then(|r| HeaderValue::from_str(&r).ok());
-        let tag = self.tag.map(|t| (ETAG, t));
+        let of = self.tag.as_ref().map(|t| t.of);
+        let tag = self.tag.map(|t| (ETAG, t.text));
         for (name, value) in self.more.into_iter().chain(tag) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }
+        }
+        if let Some(of) = of.filter(|_| status == StatusCode::OK) {
+            response.extensions_mut().insert(of);
         }
         if let Some(range) = range {
             response.extensions_mut().insert(Range(range));
         }
         response
     }
+}
+
+/// Whether the value of `If-None-Match` names a tag.
+pub(crate) fn names(known: &str, tag: &str) -> bool {
+    let bare = |t: &str| t.trim().trim_start_matches("W/").to_owned();
+    let tag = bare(tag);
+    known.trim() == "*" || known.split(',').any(|k| bare(k) == tag)
 }
 
 /// A JSON value as the body.

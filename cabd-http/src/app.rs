@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::kept::Kept;
 use crate::metrics::Metrics;
 use crate::ranges::Ranges;
+use crate::recent::{Of, Recent};
 use crate::request::{Asked, Form};
 use crate::settings::Settings;
 use crate::tiles::Tiles;
@@ -27,7 +28,10 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) ranges: Ranges,
     pub(crate) tiles: Tiles,
+    pub(crate) recent: Recent,
     pub(crate) slots: Arc<Semaphore>,
+    /// Places for answers that are read as fast as the client reads: the store keeps some readers for short ones.
+    pub(crate) long: Arc<Semaphore>,
     draining: AtomicBool,
     counts: Mutex<(CommitNumber, HashMap<String, u64>)>,
     pub(crate) summaries: Kept,
@@ -35,12 +39,17 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(store: Arc<dyn Store>, settings: Settings) -> Self {
+        let long = store
+            .reads_at_once()
+            .map_or(Semaphore::MAX_PERMITS, |n| (n * 3 / 4).max(1));
         Self {
             store,
+            long: Arc::new(Semaphore::new(long)),
             slots: Arc::new(Semaphore::new(
                 settings.max_concurrent.min(Semaphore::MAX_PERMITS),
             )),
             tiles: Tiles::new(settings.tile_cache_mb),
+            recent: Recent::new(settings.answer_cache_mb),
             settings,
             metrics: Metrics::default(),
             ranges: Ranges::default(),
@@ -81,9 +90,9 @@ impl App {
         catalog: &Catalog,
         asked: &Asked,
         form: Form,
-    ) -> String {
+    ) -> Tag {
         let hash = self.hash(catalog, asked, form);
-        format!("W/\"{head}-{hash:016x}\"")
+        Tag::new(format!("W/\"{head}-{hash:016x}\""), head, catalog)
     }
 
     /// The tag of one feature: strong, and a condition for its change. It holds the commit that touched the feature last,
@@ -95,9 +104,9 @@ impl App {
         catalog: &Catalog,
         asked: &Asked,
         form: Form,
-    ) -> String {
+    ) -> Tag {
         let hash = self.hash(catalog, asked, form);
-        format!("\"r{last}-{head}-{hash:016x}\"")
+        Tag::new(format!("\"r{last}-{head}-{hash:016x}\""), head, catalog)
     }
 
     fn hash(&self, catalog: &Catalog, asked: &Asked, form: Form) -> u64 {
@@ -107,6 +116,23 @@ impl App {
         self.settings.max_features.hash(&mut hasher);
         (asked.lang, form.name()).hash(&mut hasher);
         hasher.finish()
+    }
+}
+
+/// The tag of an answer, and what the answer is of.
+#[derive(Debug, Clone)]
+pub(crate) struct Tag {
+    pub(crate) text: String,
+    pub(crate) of: Of,
+}
+
+impl Tag {
+    fn new(text: String, head: CommitNumber, catalog: &Catalog) -> Self {
+        let of = Of {
+            head,
+            catalog_version: catalog.version,
+        };
+        Self { text, of }
     }
 }
 
@@ -128,8 +154,8 @@ pub(crate) fn counted(query: &FeatureQuery) -> (FeatureQuery, String) {
     }
     let q = &query;
     let key = format!(
-        "{} {:?} {:?} {:?} {:?} {:?} {}",
-        q.feature_type, q.types, q.filter, q.names, q.bbox, q.near, q.lang
+        "{} {:?} {:?} {:?} {:?} {:?} {} {:?}",
+        q.feature_type, q.types, q.filter, q.names, q.bbox, q.near, q.lang, q.as_of
     );
     (query, key)
 }

@@ -41,7 +41,24 @@ pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
 }
 
 /// Sentences of the core that can reach a client, `{}` standing for what varies.
-const SENTENCES: [(&str, &str); 28] = [
+const SENTENCES: [(&str, &str); 33] = [
+    (
+        "nothing that is told of has this attribute",
+        "rien de ce qui est raconté n’a cet attribut",
+    ),
+    ("no such commit", "ce commit n’existe pas"),
+    (
+        "neither a commit nor a time nor a release",
+        "ni un commit, ni un moment, ni une version publiée",
+    ),
+    (
+        "not a place in the feed",
+        "pas un point du fil des changements",
+    ),
+    (
+        "nothing is known of a feature of {} with this id",
+        "rien n’est connu d’un élément de {} portant cet identifiant",
+    ),
     (
         "not a part of the data dictionary",
         "pas une partie du dictionnaire de données",
@@ -152,7 +169,23 @@ const EXPECTATIONS: [(&str, &str); 16] = [
     ),
 ];
 
-const MORE_EXPECTATIONS: [(&str, &str); 5] = [
+const MORE_EXPECTATIONS: [(&str, &str); 9] = [
+    (
+        "a stored attribute of the types, or a column of the rows around them",
+        "un attribut enregistré des types, ou une colonne des lignes autour",
+    ),
+    (
+        "a commit number from 0 to {}",
+        "un numéro de commit de 0 à {}",
+    ),
+    (
+        "a commit number, YYYY-MM-DD (the end of that day, UTC), an instant like {} or the name of a release",
+        "un numéro de commit, AAAA-MM-JJ (la fin de ce jour, UTC), un moment comme {} ou le nom d’une version publiée",
+    ),
+    (
+        "a commit number, or what an answer gave as next",
+        "un numéro de commit, ou ce qu’une réponse a donné comme next",
+    ),
     (
         "ds, types, or names of feature types",
         "ds, types, ou des noms de types d’élément",
@@ -163,7 +196,8 @@ const MORE_EXPECTATIONS: [(&str, &str); 5] = [
     ("en or fr", "en ou fr"),
 ];
 
-const HINTS: [(&str, &str); 5] = [
+const HINTS: [(&str, &str); 6] = [
+    ("releases: {}", "versions publiées : {}"),
     ("did you mean {}?", "vouliez-vous dire {}?"),
     ("known types: {}", "types connus : {}"),
     (

@@ -18,7 +18,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use cabd_core::Lang;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
@@ -28,6 +28,7 @@ use crate::answer::Range;
 use crate::app::App;
 use crate::metrics;
 use crate::problem::Problem;
+use crate::recent;
 use crate::request::accepted_language;
 use crate::routes::tiles;
 use crate::writers;
@@ -35,7 +36,7 @@ use crate::writers;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The headers that pages of other origins may read.
-const EXPOSED: &str = "cabd-commit, content-disposition, content-language, content-range, etag, location, retry-after, x-request-id";
+const EXPOSED: &str = "cabd-commit,cabd-next,content-disposition,content-language,content-range,etag,location,retry-after,x-request-id";
 
 /// The number of a request.
 #[derive(Clone)]
@@ -58,6 +59,7 @@ pub(crate) fn surround(routes: Router, app: &Arc<App>) -> Router {
         .layer(cors(app))
         .layer(from_fn_with_state(app.clone(), options))
         .layer(from_fn_with_state(app.clone(), observe))
+        .layer(from_fn_with_state(app.clone(), recent::answers))
         .layer(from_fn_with_state(app.clone(), tiles::kept))
 }
 
@@ -112,7 +114,7 @@ fn cors(app: &App) -> CorsLayer {
         .max_age(Duration::from_secs(24 * 3600))
         .expose_headers(
             EXPOSED
-                .split(", ")
+                .split(',')
                 .filter_map(|h| h.parse::<HeaderName>().ok())
                 .collect::<Vec<_>>(),
         )
@@ -321,17 +323,28 @@ async fn limited(app: &Arc<App>, request: Request, next: Next) -> Response<Body>
     if request.uri().path().starts_with("/health/") || request.uri().path() == "/metrics" {
         return next.run(request).await;
     }
-    let turn = Duration::from_secs(app.settings.queue_seconds);
-    let slot = match app.slots.clone().try_acquire_owned() {
+    let slot = match turn(app, &app.slots).await {
         Ok(slot) => slot,
-        Err(_) => match tokio::time::timeout(turn, app.slots.clone().acquire_owned()).await {
-            Ok(Ok(slot)) => slot,
-            _ => return busy().into_response(),
-        },
+        Err(busy) => return busy.into_response(),
     };
     match tokio::time::timeout(app.settings.answer_time(), next.run(request)).await {
         Ok(response) => response.map(|body| Body::new(Held { body, _slot: slot })),
         Err(_) => slow(app.settings.answer_seconds).into_response(),
+    }
+}
+
+/// A place among those who are answered at once.
+pub(crate) async fn turn(
+    app: &App,
+    places: &Arc<Semaphore>,
+) -> Result<OwnedSemaphorePermit, Box<Problem>> {
+    let longest = Duration::from_secs(app.settings.queue_seconds);
+    if let Ok(place) = places.clone().try_acquire_owned() {
+        return Ok(place);
+    }
+    match tokio::time::timeout(longest, places.clone().acquire_owned()).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(Box::new(busy())),
     }
 }
 

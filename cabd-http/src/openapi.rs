@@ -3,9 +3,9 @@
 use cabd_core::tile::MAX_ZOOM;
 use serde_json::{Map, Value, json};
 
-use crate::openapi_edits;
 use crate::request::Form;
 use crate::routes::{docs, features, sources, tiles};
+use crate::{openapi_edits, openapi_past};
 
 /// The parameters of the API, by name.
 fn parameter(name: &str) -> Value {
@@ -98,7 +98,8 @@ fn parameter(name: &str) -> Value {
             json!({"name": name, "in": "path", "required": true, "description": "The identifier (cabd_id) of a feature.",
             "schema": {"type": "string", "format": "uuid"}})
         }
-        _ => json!({"name": name, "in": "query", "schema": {"type": "string"}}),
+        _ => openapi_past::parameter(name)
+            .unwrap_or_else(|| json!({"name": name, "in": "query", "schema": {"type": "string"}})),
     }
 }
 
@@ -109,17 +110,17 @@ fn format(forms: &[Form]) -> Value {
 }
 
 /// What a path answers with.
-struct Operation<'a> {
-    id: &'a str,
-    summary: &'a str,
-    parameters: &'a [&'a str],
-    forms: &'a [Form],
-    schema: &'a str,
-    list: bool,
-    statuses: &'a [u16],
+pub(crate) struct Operation<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) summary: &'a str,
+    pub(crate) parameters: &'a [&'a str],
+    pub(crate) forms: &'a [Form],
+    pub(crate) schema: &'a str,
+    pub(crate) list: bool,
+    pub(crate) statuses: &'a [u16],
 }
 
-const LIST: [&str; 8] = [
+const LIST: [&str; 9] = [
     "bbox",
     "point",
     "max-results",
@@ -128,6 +129,7 @@ const LIST: [&str; 8] = [
     "filter",
     "namefilter",
     "attributes",
+    "as-of",
 ];
 
 /// The group that a path is shown in.
@@ -143,7 +145,7 @@ fn tag(path: &str) -> &'static str {
     found.map_or("Documentation", |(_, tag)| tag)
 }
 
-fn operation(o: &Operation<'_>, tag: &str) -> Value {
+pub(crate) fn operation(o: &Operation<'_>, tag: &str) -> Value {
     let mut parameters: Vec<Value> = o.parameters.iter().map(|n| parameter(n)).collect();
     if !o.forms.is_empty() {
         parameters.push(parameter("lang"));
@@ -166,7 +168,9 @@ fn operation(o: &Operation<'_>, tag: &str) -> Value {
     let mut content = Map::new();
     for form in o.forms {
         let (media, schema) = match form {
-            Form::Csv | Form::Html | Form::Markdown => (form.essence(), json!({"type": "string"})),
+            Form::Csv | Form::Html | Form::Markdown | Form::Lines => {
+                (form.essence(), json!({"type": "string"}))
+            }
             _ => (
                 form.media_type(),
                 json!({"$ref": format!("#/components/schemas/{}", o.schema)}),
@@ -208,7 +212,7 @@ fn tiles() -> impl Iterator<Item = (String, Value)> {
         of.into_iter().flat_map(move |(part, suffix, which)| {
             let (tile_id, json_id) = (format!("get{id}{suffix}"), format!("describe{id}s{suffix}"));
             let typed = !part.is_empty();
-            let mut parameters = vec!["z", "x", "y", "lang"];
+            let mut parameters = vec!["z", "x", "y", "lang", "as-of"];
             if typed {
                 parameters.extend(["type", "bbox", "types", "filter", "namefilter"]);
             }
@@ -233,7 +237,7 @@ fn tiles() -> impl Iterator<Item = (String, Value)> {
             let description = operation(&Operation {
                 id: &json_id,
                 summary: &format!("What these tiles are, {which}: TileJSON 3.0"),
-                parameters: if typed { &["type"] } else { &[] },
+                parameters: if typed { &["type", "as-of"] } else { &["as-of"] },
                 forms: &[Form::Json],
                 schema: "TileJson",
                 list: false,
@@ -282,7 +286,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
             Operation {
                 id: "getFeatureOfType",
                 summary: "One feature",
-                parameters: &["type", "uuid"],
+                parameters: &["type", "uuid", "as-of"],
                 forms: &features::FORMS,
                 schema: "Feature",
                 list: false,
@@ -318,7 +322,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
             Operation {
                 id: "countByValue",
                 summary: "How many features have each value",
-                parameters: &["type", "by", "bbox", "filter", "namefilter"],
+                parameters: &["type", "by", "bbox", "filter", "namefilter", "as-of"],
                 forms: &json_only,
                 schema: "Summary",
                 list: false,
@@ -378,6 +382,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
         .iter()
         .map(|(path, o)| ((*path).to_owned(), operation(o, tag(path))))
         .chain(tiles())
+        .chain(openapi_past::paths())
         .collect();
     for (path, method, operation) in openapi_edits::operations() {
         let item = paths.entry(path).or_insert_with(|| json!({}));
@@ -393,7 +398,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
         },
         "servers": [{"url": root}],
         "paths": paths,
-        "components": {"schemas": merged(schemas(), more_schemas()), "responses": responses(),
+        "components": {"schemas": merged(merged(schemas(), more_schemas()), openapi_past::schemas()), "responses": responses(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
     })
 }
@@ -528,6 +533,7 @@ fn schemas() -> Value {
                 "type": {"const": "FeatureCollection"},
                 "metadata": {"type": "object", "required": ["download_datetime", "data_srid"], "properties": {
                     "download_datetime": {"type": "string", "format": "date-time"}, "data_licence": text,
+                    "as_of": {"type": "object", "properties": {"commit": {"type": "integer"}, "datetime": text, "release": text}},
                     "data_version": {"type": "object", "additionalProperties": text}, "data_srid": {"type": "integer"}}},
                 "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}}
             }

@@ -30,6 +30,10 @@ use crate::settings::Settings;
 #[allow_missing = true]
 struct Built;
 
+/// Whether questions take `area`, a polygon: the page offers to draw outlines.
+const AREA: bool = false;
+/// Whether questions take `as-of`, and features have a history: the page shows both.
+const PAST: bool = false;
 /// Path of the base map.
 const BASEMAP: &str = "/basemap.pmtiles";
 /// Hashed names: what they hold never changes.
@@ -149,14 +153,13 @@ pub(crate) fn packings(accepted: &str) -> impl Iterator<Item = (&'static str, &'
         .filter(move |(name, _)| accepts(name))
 }
 
-/// Nothing but this origin is asked for anything, and nothing of a value can run.
+/// Nothing but this origin, and that of a configured style, is asked for anything, and nothing of a value can run.
 fn protect(headers: &mut HeaderMap, settings: &Settings) {
-    // A style of another origin names tiles, glyphs and pictures of further ones.
     let elsewhere = match settings.style_url.split_once("://") {
         None => String::new(),
         Some((scheme, rest)) => {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            format!(" https: {scheme}://{host}")
+            format!(" {scheme}://{host}")
         }
     };
     let policy = format!(
@@ -228,6 +231,8 @@ fn filled(built: &str, app: &App, lang: Lang, base: &str) -> String {
         "basemap": !s.basemap.is_empty(),
         "styleUrl": s.style_url,
         "admin": s.status,
+        "area": AREA,
+        "past": PAST,
         "version": env!("CARGO_PKG_VERSION"),
     });
     // Nothing in it can end the element that it stands in.
@@ -242,12 +247,14 @@ fn filled(built: &str, app: &App, lang: Lang, base: &str) -> String {
 fn unbuilt(lang: Lang) -> &'static str {
     match lang {
         Lang::En => {
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>cabd</title><h1>The page was not built</h1>\
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>cabd</title>\
+             <h1>The page was not built</h1>\
              <p>This cabd was built without its map page. The API works. To have the page: <code>make page</code>, then build \
              again (<code>make build</code> does both). The setting <code>page = false</code> takes this note away.</p></html>\n"
         }
         Lang::Fr => {
-            "<!doctype html><html lang=\"fr\"><meta charset=\"utf-8\"><title>cabd</title><h1>La page n’a pas été construite</h1>\
+            "<!doctype html><html lang=\"fr\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>cabd</title>\
+             <h1>La page n’a pas été construite</h1>\
              <p>Ce cabd a été construit sans sa page de carte. L’API fonctionne. Pour avoir la page : <code>make page</code>, \
              puis construire de nouveau (<code>make build</code> fait les deux). Le réglage <code>page = false</code> retire \
              cette note.</p></html>\n"

@@ -94,7 +94,11 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// The parameters of the query by which an error of the core may be named.
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 16] = [
+    "attribute",
+    "since",
+    "from",
+    "to",
     "options",
     "bbox",
     "point",
@@ -235,6 +239,7 @@ impl Problem {
             Some("cabd_id") if e.kind() == ErrorKind::NotFound => {
                 p.place = Some(("path", "uuid".to_owned()));
             }
+            Some("as_of") => p.place = Some(("query", "as-of".to_owned())),
             Some(name) if PARAMETERS.contains(&name) => p.place = Some(("query", name.to_owned())),
             // Otherwise the core names the attribute whose value a filter gives.
             Some(attribute) => {

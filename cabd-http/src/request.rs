@@ -11,6 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 
 use crate::problem::Problem;
 use crate::settings::Settings;
+use crate::writers;
 
 type Result<T> = std::result::Result<T, Box<Problem>>;
 
@@ -27,6 +28,8 @@ pub(crate) enum Form {
     Html,
     /// Markdown.
     Markdown,
+    /// JSON values, one a line.
+    Lines,
 }
 
 impl Form {
@@ -38,6 +41,7 @@ impl Form {
             Form::Csv => "csv",
             Form::Html => "html",
             Form::Markdown => "md",
+            Form::Lines => "ndjson",
         }
     }
 
@@ -49,6 +53,7 @@ impl Form {
             Form::Csv => Format::Csv.media_type(),
             Form::Html => "text/html; charset=utf-8",
             Form::Markdown => "text/markdown; charset=utf-8",
+            Form::Lines => Format::GeoJsonSeq.media_type(),
         }
     }
 
@@ -94,6 +99,27 @@ impl Query {
         self.all(name).next().is_some()
     }
 
+    /// The names of the parameters, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(n, _)| n.as_str())
+    }
+
+    /// The query of a link to the same.
+    pub(crate) fn text(&self) -> String {
+        self.link(self.0.iter())
+    }
+
+    fn link<'a>(&self, pairs: impl Iterator<Item = &'a (String, String)>) -> String {
+        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+        let pairs: Vec<String> = pairs
+            .map(|(n, v)| format!("{}={}", encode(n), encode(v)))
+            .collect();
+        match pairs.is_empty() {
+            true => String::new(),
+            false => format!("?{}", pairs.join("&")),
+        }
+    }
+
     /// Every value of a parameter, in order.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
@@ -105,12 +131,7 @@ impl Query {
     /// The same query as the address of a link, with another value of a parameter.
     pub(crate) fn with(&self, name: &str, value: &str) -> String {
         let others = self.0.iter().filter(|(n, _)| n != name);
-        let all = others.map(|(n, v)| (n.as_str(), v.as_str()));
-        let pairs = all.chain([(name, value)]).map(|(n, v)| {
-            let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-            format!("{}={}", encode(n), encode(v))
-        });
-        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+        self.link(others.chain([&(name.to_owned(), value.to_owned())]))
     }
 
     /// The same query, for an address.
@@ -150,6 +171,8 @@ pub(crate) struct Asked {
     accept: Option<String>,
     /// The condition of the client: the tags it has.
     pub(crate) if_none_match: Option<String>,
+    /// Whether the caller is an administrator, who may see the names of people.
+    pub(crate) is_admin: bool,
 }
 
 impl Asked {
@@ -167,6 +190,7 @@ impl Asked {
             root: root(&parts.headers, settings),
             accept: joined(&parts.headers, &ACCEPT),
             if_none_match: joined(&parts.headers, &axum::http::header::IF_NONE_MATCH),
+            is_admin: writers::is_admin(settings, &parts.headers),
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use cabd_core::{Result, Store};
+use cabd_core::{Error, Result, Store};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::settings::Settings;
-use crate::{layers, routes};
+use crate::{layers, routes, tiles};
 
 /// Room for the request line and for what is between headers, beside the limits that are set.
 const MORE_HEAD_BYTES: usize = 8 * 1024;
@@ -61,6 +61,7 @@ impl Service {
             settings.max_connections.min(Semaphore::MAX_PERMITS),
         ));
         tokio::pin!(end);
+        let warming = tokio::spawn(warm(self.app.clone()));
         loop {
             let accepted = async {
                 // Taken first: a connection that cannot be served waits in the system's queue.
@@ -92,6 +93,7 @@ impl Service {
             });
         }
         drop(listener);
+        warming.abort();
         self.app.drain();
         let open = graceful.count();
         tracing::info!(connections = open, "ending");
@@ -110,6 +112,25 @@ impl Service {
             tracing::warn!(connections = cut, "cut off");
         }
         Ok(cut)
+    }
+}
+
+/// Does beforehand what the first clients would wait for: opens a reader beside the first, and reads where the features of
+/// the page's map are.
+async fn warm(app: Arc<App>) {
+    let done = async {
+        let (first, second) = tokio::join!(app.store.moment(), app.store.moment());
+        first.and(second)?;
+        if app.settings.page {
+            let moment = tiles::now(&app).await?;
+            for view in moment.layers.iter().filter(|v| v.is_kept) {
+                tiles::prepared(&app, &moment, view).await?;
+            }
+        }
+        Ok::<(), Arc<Error>>(())
+    };
+    if let Err(e) = done.await {
+        tracing::warn!(error = %e, "nothing could be read beforehand");
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Settings {
     pub tile_layer: String,
     /// Most memory for tiles that were made, in megabytes.
     pub tile_cache_mb: u64,
+    /// Most memory for short answers that are given again while nothing is written, in megabytes.
+    pub answer_cache_mb: u64,
     /// Licence of the data, named in every collection.
     pub licence: String,
     /// Whether the page with the map is served at `/`.
@@ -83,6 +85,8 @@ pub struct Settings {
     pub max_body_bytes: u64,
     /// Who may write: `name:secret`, the name for the log, the secret for `Authorization: Bearer`. None: the service is read only.
     pub write_tokens: Vec<String>,
+    /// Who may see the names of people in history and feed: `name:secret`, as `write_tokens`. A token in both lists does both.
+    pub admin_tokens: Vec<String>,
     /// Form of the log: `text` or `json`.
     pub log: LogForm,
     /// How much is logged: `error`, `warn`, `info`, `debug` or `off`.
@@ -128,6 +132,7 @@ impl Default for Settings {
             max_features: 55_000,
             tile_layer: String::new(),
             tile_cache_mb: 256,
+            answer_cache_mb: 64,
             licence: "https://creativecommons.org/licenses/by-sa/4.0/".to_owned(),
             page: true,
             basemap: String::new(),
@@ -145,6 +150,7 @@ impl Default for Settings {
             max_header_bytes: 32 * 1024,
             max_body_bytes: 1024 * 1024,
             write_tokens: vec![],
+            admin_tokens: vec![],
             log: LogForm::Text,
             log_level: LogLevel::Info,
         }
@@ -250,7 +256,8 @@ impl Settings {
                 return refuse(name, "0", "1 or more");
             }
         }
-        writers::check(&self.write_tokens)?;
+        writers::check("write_tokens", &self.write_tokens)?;
+        writers::check("admin_tokens", &self.admin_tokens)?;
         if self.max_features > i64::MAX as u64 - 1 {
             return refuse(
                 "max_features",
@@ -274,6 +281,7 @@ impl Settings {
             "max_features",
             "tile_layer",
             "tile_cache_mb",
+            "answer_cache_mb",
             "licence",
             "page",
             "basemap",
@@ -291,12 +299,13 @@ impl Settings {
             "max_header_bytes",
             "max_body_bytes",
             "write_tokens",
+            "admin_tokens",
             "log",
             "log_level",
         ]
     }
 
-    /// The settings as TOML, the store as `shown` (without its password), write tokens without their secrets.
+    /// The settings as TOML, the store as `shown` (without its password), tokens without their secrets.
     ///
     /// # Errors
     /// None that is known: every setting can be written.
@@ -304,6 +313,7 @@ impl Settings {
         let settings = Self {
             store: shown.to_owned(),
             write_tokens: writers::shown(&self.write_tokens),
+            admin_tokens: writers::shown(&self.admin_tokens),
             ..self.clone()
         };
         toml::to_string(&settings)
@@ -364,7 +374,7 @@ fn unknown(key: &str) -> Error {
 fn wrong(key: &str, value: &toml::Value, e: &toml::de::Error) -> Error {
     let error = Error::invalid(format!("the setting does not fit: {}", e.message())).field(key);
     match value {
-        _ if matches!(key, "store" | "write_tokens") => error,
+        _ if matches!(key, "store" | "write_tokens" | "admin_tokens") => error,
         toml::Value::String(text) => error.value(text),
         other => error.value(other),
     }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use cabd_core::format::{Format, WriteOptions};
-use cabd_core::store::FeatureStream;
+use cabd_core::store::{DiffQuery, FeatureStream, HistoryExt};
 use cabd_core::{Error, Result};
 use futures::{StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::app::App;
 use crate::urls::Urls;
 
 /// Pieces that may wait for a slow client.
@@ -24,9 +25,11 @@ const PIECE_BYTES: usize = 256 * 1024;
 struct Tray(Arc<Mutex<Vec<u8>>>);
 
 impl Tray {
+    /// What was written; the next piece will be about as long.
     fn take(&self) -> Bytes {
         let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *bytes).into()
+        let next = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+        std::mem::replace(&mut *bytes, next).into()
     }
 }
 
@@ -44,7 +47,7 @@ impl Write for Tray {
 
 type Sender = mpsc::Sender<Result<Bytes>>;
 
-/// The body of an answer. It is returned when its first bytes are there, so that what fails before can still be told.
+/// The body of an answer, which holds `place` until its end. It is returned when its first bytes are there, so that what fails before can still be told.
 ///
 /// When the client goes, or reads nothing for `stalled`, the stream is dropped and with it the query. An error after the
 /// first bytes ends the connection in the middle of the body: the client sees that it is not whole.
@@ -54,15 +57,27 @@ pub(crate) async fn body(
     options: WriteOptions,
     urls: Urls,
     stalled: Duration,
+    place: Option<OwnedSemaphorePermit>,
 ) -> Result<Body> {
-    let (sender, mut receiver) = mpsc::channel(AHEAD);
+    let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
+        let _place = place;
         let written = write(answer, format, options, &urls, &sender, stalled).await;
-        if let Err(e) = written {
-            tracing::error!(error = ?e, "an answer broke off");
-            let _ = tokio::time::timeout(stalled, sender.send(Err(e))).await;
-        }
+        end(written, &sender, stalled).await;
     });
+    handed_on(receiver).await
+}
+
+/// Tells what broke an answer off.
+async fn end(written: Result<()>, sender: &Sender, stalled: Duration) {
+    if let Err(e) = written {
+        tracing::error!(error = ?e, "an answer broke off");
+        let _ = tokio::time::timeout(stalled, sender.send(Err(e))).await;
+    }
+}
+
+/// The body of the pieces, when the first is there.
+async fn handed_on(mut receiver: mpsc::Receiver<Result<Bytes>>) -> Result<Body> {
     let first = match receiver.recv().await {
         Some(first) => first?,
         None => return Err(Error::internal("an answer ended before it began")),
@@ -73,6 +88,68 @@ pub(crate) async fn body(
     // Who packs the body asks once more after its end.
     let all = stream::once(async { Ok(first) }).chain(rest).fuse();
     Ok(Body::from_stream(all))
+}
+
+/// The differences between two states: a JSON object that begins with `frame` and ends its list, or lines without one.
+pub(crate) async fn differences(
+    app: Arc<App>,
+    query: DiffQuery,
+    frame: Option<String>,
+) -> Result<Body> {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let stalled = app.settings.stalled_time();
+    tokio::spawn(async move {
+        let written = write_differences(&app, query, frame, &sender, stalled).await;
+        end(written, &sender, stalled).await;
+    });
+    handed_on(receiver).await
+}
+
+async fn write_differences(
+    app: &App,
+    query: DiffQuery,
+    frame: Option<String>,
+    sender: &Sender,
+    stalled: Duration,
+) -> Result<()> {
+    let mut features = app.store.diff(query).await?;
+    let listed = frame.is_some();
+    let mut out = frame.unwrap_or_default().into_bytes();
+    let mut first = true;
+    loop {
+        let feature = tokio::select! {
+            biased;
+            () = sender.closed() => return Ok(()),
+            feature = features.next() => feature,
+        };
+        let Some(feature) = feature else { break };
+        if listed && !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        push_line(&mut out, &feature?)?;
+        if out.len() >= PIECE_BYTES
+            && !send(sender, std::mem::take(&mut out).into(), stalled).await?
+        {
+            return Ok(());
+        }
+    }
+    if listed {
+        out.extend_from_slice(b"]}\n");
+    }
+    if out.is_empty() {
+        // What has no lines has begun as well.
+        let _ = sender.send(Ok(Bytes::new())).await;
+    }
+    send(sender, out.into(), stalled).await?;
+    Ok(())
+}
+
+/// Adds a value as a line of JSON.
+pub(crate) fn push_line(out: &mut Vec<u8>, value: &impl serde::Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *out, value)
+        .map_err(|e| Error::internal("a value that does not fit into JSON").because(e))?;
+    out.push(b'\n');
+    Ok(())
 }
 
 /// Writes until the end, or until nobody reads any more.

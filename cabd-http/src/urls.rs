@@ -132,6 +132,7 @@ impl Urls {
         Ok(FeatureBatch {
             batch: RecordBatch::try_new(schema, columns)?,
             next: batch.next,
+            places: batch.places,
         })
     }
 }

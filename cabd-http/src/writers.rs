@@ -1,4 +1,4 @@
-//! Who may write: whoever has one of the tokens of the settings.
+//! Who may write, and who may see the names of people: whoever has one of the tokens of the settings.
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, AUTHORIZATION};
@@ -21,11 +21,11 @@ fn parts(token: &str) -> Option<(&str, &str)> {
 }
 
 /// Refuses a token that is none, without showing it.
-pub(crate) fn check(tokens: &[String]) -> Result<()> {
+pub(crate) fn check(setting: &str, tokens: &[String]) -> Result<()> {
     match tokens.iter().position(|t| parts(t).is_none()) {
         None => Ok(()),
         Some(at) => Err(Error::invalid(format!("token {} does not fit", at + 1))
-            .field("write_tokens")
+            .field(setting)
             .expected(format!(
                 "name:secret, the secret of {SECRET} visible characters or more"
             ))),
@@ -46,30 +46,43 @@ pub(crate) fn author(
     if settings.write_tokens.is_empty() {
         return Err(Box::new(read_only()));
     }
-    let given = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let Some(given) = given else {
+    let Some(secret) = secret(headers) else {
         return Err(Box::new(unknown(
             "a write needs a token",
             "une écriture demande un jeton",
         )));
     };
-    let secret = given
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map_or("", |(_, secret)| secret.trim());
-    let mut found = None;
-    // Every token is compared, whichever fits.
-    for (name, own) in settings.write_tokens.iter().filter_map(|t| parts(t)) {
-        if bool::from(own.as_bytes().ct_eq(secret.as_bytes())) {
-            found = Some(name.to_owned());
-        }
-    }
-    found.ok_or_else(|| {
+    owner(&settings.write_tokens, secret).ok_or_else(|| {
         Box::new(unknown(
             "the token is not known",
             "le jeton n’est pas connu",
         ))
     })
+}
+
+/// Whether the request carries the token of an administrator.
+pub(crate) fn is_admin(settings: &Settings, headers: &HeaderMap) -> bool {
+    secret(headers).is_some_and(|secret| owner(&settings.admin_tokens, secret).is_some())
+}
+
+/// The secret that a request carries; empty where it carries something else.
+fn secret(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let bearer = given
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Some(bearer.map_or("", |(_, secret)| secret.trim()))
+}
+
+/// The name of the token with this secret. Every token is compared, whichever fits.
+fn owner(tokens: &[String], secret: &str) -> Option<String> {
+    let mut found = None;
+    for (name, own) in tokens.iter().filter_map(|t| parts(t)) {
+        if bool::from(own.as_bytes().ct_eq(secret.as_bytes())) {
+            found = Some(name.to_owned());
+        }
+    }
+    found
 }
 
 fn unknown(en: &str, fr: &str) -> Problem {
@@ -155,7 +168,7 @@ mod tests {
             ],
             ..Settings::default()
         };
-        assert!(check(&settings.write_tokens).is_ok());
+        assert!(check("write_tokens", &settings.write_tokens).is_ok());
         let of = |t: &str| author(&settings, &with(t)).ok();
         assert_eq!(of("Bearer fedcba9876543210").as_deref(), Some("load"));
         assert_eq!(of("bearer 0123456789abcdef").as_deref(), Some("ann"));
@@ -180,7 +193,7 @@ mod tests {
             "0123456789abcdef",
             "a:0123456789 abcdef",
         ] {
-            let e = check(&[token.to_owned()]).unwrap_err();
+            let e = check("write_tokens", &[token.to_owned()]).unwrap_err();
             assert!(!e.to_string().contains("123"), "{e}");
         }
     }

@@ -14,7 +14,7 @@ function files(folder: string): string[] {
 }
 
 /** What is part of the page, beside its own files. */
-const PARTS = ['maplibre-gl', 'svelte', 'pmtiles', 'fflate', 'topojson-client', 'world-atlas', '@fontsource-variable/figtree'];
+const PARTS = ['maplibre-gl', 'svelte', 'pmtiles', 'fflate', 'topojson-client', 'world-atlas', 'pbf', '@mapbox/vector-tile', '@mapbox/point-geometry', '@fontsource-variable/figtree'];
 
 function licences(): string {
   const text = (part: string) => {
@@ -26,6 +26,23 @@ function licences(): string {
     return `${part}\n${'='.repeat(part.length)}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
   };
   return PARTS.map(text).join('\n\n');
+}
+
+/** The map's code is fetched with the page's own, not after it. */
+function early(): Plugin {
+  return {
+    name: 'cabd-early',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (_, { bundle }) =>
+        Object.values(bundle ?? {}).flatMap((part) =>
+          part.type === 'chunk' && part.isDynamicEntry && part.name === 'maplibre-gl'
+            ? [{ tag: 'link', attrs: { rel: 'modulepreload', fetchpriority: 'low', href: `./${part.fileName}` }, injectTo: 'head' as const }]
+            : [],
+        ),
+    },
+  };
 }
 
 /** Names the built files to the service worker, and packs each one. */
@@ -53,7 +70,7 @@ const service = process.env.CABD_SERVICE ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
   base: './',
-  plugins: [svelte(), finish()],
+  plugins: [svelte(), early(), finish()],
   build: {
     outDir: OUT,
     emptyOutDir: true,

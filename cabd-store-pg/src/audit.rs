@@ -12,6 +12,7 @@ use cabd_core::geometry::Geometry;
 use cabd_core::id::{CommitNumber, Uuid};
 use cabd_core::store::{
     AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
+    Release,
 };
 use cabd_core::value::Value;
 
@@ -137,6 +138,29 @@ impl AuditStore for PgStore {
         self.stream(session, text, params, changeset).await
     }
 
+    async fn release(&self, release: &Release) -> Result<()> {
+        let session = self.pool.session().await?;
+        release.check(head(&session).await?, &releases(&session).await?)?;
+        let statement = session.prepare(include_str!("../sql/release.sql")).await?;
+        let params = [
+            Param::from(Value::from(release.name.as_str())),
+            Param::from(release.commit.0),
+            Param::from(Value::Timestamp(release.datetime)),
+            Param::from(Value::from(release.author.clone())),
+            Param::from(Value::from(release.note.clone())),
+        ];
+        session
+            .client()?
+            .execute_raw(&statement, params)
+            .await
+            .map_err(pg)?;
+        Ok(())
+    }
+
+    async fn releases(&self) -> Result<Vec<Release>> {
+        releases(&self.pool.session().await?).await
+    }
+
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
         let session = self.pool.session().await?;
         let statement = session
@@ -160,6 +184,24 @@ impl AuditStore for PgStore {
     async fn looked_at(&self, until: i64) -> Result<()> {
         self.mark_looked_at(until).await
     }
+}
+
+async fn releases(session: &Session) -> Result<Vec<Release>> {
+    let statement = session.prepare(include_str!("../sql/releases.sql")).await?;
+    let wires = Wire::of(statement.columns())?;
+    let rows = session.client()?.query(&statement, &[]).await.map_err(pg)?;
+    let release = |row: &Row| {
+        let mut all = values(row, &wires, 0)?.into_iter();
+        let mut next = || all.next().unwrap_or_default();
+        Ok(Release {
+            name: text(next()).unwrap_or_default(),
+            commit: CommitNumber(next().as_i64().unwrap_or_default()),
+            datetime: instant(next()),
+            author: text(next()),
+            note: text(next()),
+        })
+    };
+    rows.iter().map(release).collect()
 }
 
 fn text(v: Value) -> Option<String> {

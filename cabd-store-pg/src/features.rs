@@ -15,7 +15,7 @@ use cabd_core::feature::{Applied, BatchBuilder, ChangeHead, Counts, FeatureBatch
 use cabd_core::query::{FeatureQuery, Plan, nearest_radii_m, plan, plan_count};
 use cabd_core::store::{
     DeriveStream, FeatureStore, FeatureStream, OperationStream, Record, RecordQuery, RecordStream,
-    Store, apply_operations, derive_features,
+    Store, apply_operations, derive_features, past,
 };
 
 use crate::PgStore;
@@ -185,6 +185,9 @@ impl PgStore {
 #[async_trait]
 impl FeatureStore for PgStore {
     async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        if query.as_of.is_some() {
+            return past::features(self, query).await;
+        }
         match self.open_features(query).await {
             Err(e) if is_outdated(&e) => self.open_features(query).await,
             answer => answer,
@@ -192,6 +195,9 @@ impl FeatureStore for PgStore {
     }
 
     async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        if query.as_of.is_some() {
+            return past::count(self, query).await;
+        }
         match self.count_features(query).await {
             Err(e) if is_outdated(&e) => self.count_features(query).await,
             answer => answer,

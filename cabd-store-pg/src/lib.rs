@@ -168,6 +168,10 @@ impl Store for PgStore {
         &self.hooks
     }
 
+    fn reads_at_once(&self) -> Option<usize> {
+        Some(pool::CONNECTIONS)
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities::DATABASE
     }

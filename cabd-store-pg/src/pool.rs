@@ -14,7 +14,7 @@ use crate::error::{connecting, pg};
 use crate::tls::Tls;
 
 /// Connections of one store, at most.
-const CONNECTIONS: usize = 16;
+pub(crate) const CONNECTIONS: usize = 16;
 /// Longest wait for a free connection.
 const WAIT: Duration = Duration::from_secs(30);
 /// Prepared statements a connection keeps; past that it starts anew.

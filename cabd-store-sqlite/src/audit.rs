@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use cabd_core::catalog::{Catalog, Past, Table};
 use cabd_core::store::{
     AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
+    Release,
 };
-use cabd_core::time::Timestamp;
+use cabd_core::time::{Timestamp, format_instant};
 use cabd_core::{CommitNumber, ErrorKind, Geometry, Result, Uuid};
 use futures::StreamExt;
 use rusqlite::types::Value as SqlValue;
@@ -129,13 +130,13 @@ impl SqliteStore {
     }
 
     /// The rows of a statement, each made into something, as a stream from a thread of its own.
-    fn stream<T: Send + 'static>(
+    async fn stream<T: Send + 'static>(
         &self,
         sql: String,
         values: Vec<SqlValue>,
         make: impl Fn(&Row<'_>) -> Result<T> + Send + 'static,
     ) -> Result<BoxStream<T>> {
-        let reader = self.pool.reader()?;
+        let reader = self.pool.reader().await?;
         let (out, receiver) = tokio::sync::mpsc::channel(256);
         tokio::task::spawn_blocking(move || {
             let work = || -> Result<()> {
@@ -143,14 +144,14 @@ impl SqliteStore {
                 let mut s = reader.conn()?.prepare(&sql).map_err(&doing)?;
                 let mut rows = s.query(params_from_iter(values)).map_err(&doing)?;
                 while let Some(r) = rows.next().map_err(&doing)? {
-                    if out.blocking_send(Ok(make(r)?)).is_err() {
+                    if !reader.hand_on(&out, Ok(make(r)?)) {
                         break;
                     }
                 }
                 Ok(())
             };
             if let Err(e) = work() {
-                let _ = out.blocking_send(Err(e));
+                reader.hand_on(&out, Err(e));
             }
         });
         Ok(features::stream(receiver).boxed())
@@ -168,7 +169,7 @@ impl AuditStore for SqliteStore {
         self.gathered().await?;
         let log = self.log_reader().await?;
         let (sql, values) = text::changes(log.catalog(), query)?;
-        self.stream(sql, values, move |r| entry(&log, r))
+        self.stream(sql, values, move |r| entry(&log, r)).await
     }
 
     async fn changesets(
@@ -182,6 +183,26 @@ impl AuditStore for SqliteStore {
             SqlValue::from(until.map_or(i64::MAX, |c| c.0)),
         ];
         self.stream(text::CHANGESETS.to_owned(), values, changeset)
+            .await
+    }
+
+    async fn release(&self, release: &Release) -> Result<()> {
+        self.gathered().await?;
+        let release = release.clone();
+        let mut writer = self.pool.writer().await?;
+        let conn = writer.take()?;
+        let (conn, done) = tokio::task::spawn_blocking(move || {
+            let done = add_release(&conn, &release);
+            (conn, done)
+        })
+        .await
+        .map_err(lost)?;
+        writer.put_back(conn);
+        done
+    }
+
+    async fn releases(&self) -> Result<Vec<Release>> {
+        self.read(|conn, _| releases(conn)).await
     }
 
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
@@ -197,16 +218,16 @@ impl AuditStore for SqliteStore {
         let Some(until) = self.read(|conn, _| derive::waiting(conn)).await? else {
             return Ok(None);
         };
-        let (reader, tables) = (self.pool.reader()?, tables.to_vec());
+        let (reader, tables) = (self.pool.reader().await?, tables.to_vec());
         let (out, receiver) = tokio::sync::mpsc::channel(256);
         tokio::task::spawn_blocking(move || {
             let done = reader.conn().and_then(|conn| {
                 derive::foreign(conn, &tables, until, |change| {
-                    out.blocking_send(Ok(change)).is_ok()
+                    reader.hand_on(&out, Ok(change))
                 })
             });
             if let Err(e) = done {
-                let _ = out.blocking_send(Err(e));
+                reader.hand_on(&out, Err(e));
             }
         });
         Ok(Some(ForeignChanges {
@@ -227,6 +248,37 @@ impl AuditStore for SqliteStore {
         writer.put_back(conn);
         done
     }
+}
+
+fn add_release(conn: &Connection, release: &Release) -> Result<()> {
+    release.check(head(conn)?, &releases(conn)?)?;
+    conn.execute(
+        text::RELEASE,
+        (
+            &release.name,
+            release.commit.0,
+            format_instant(release.datetime),
+            &release.author,
+            &release.note,
+        ),
+    )
+    .map_err(db("name a release"))?;
+    Ok(())
+}
+
+fn releases(conn: &Connection) -> Result<Vec<Release>> {
+    let doing = db("read the releases");
+    let mut s = conn.prepare(text::RELEASES).map_err(&doing)?;
+    let rows = s.query_map([], |r| {
+        Ok(Release {
+            name: r.get(0)?,
+            commit: CommitNumber(r.get(1)?),
+            datetime: instant(&r.get::<_, String>(2)?),
+            author: r.get(3)?,
+            note: r.get(4)?,
+        })
+    });
+    rows.and_then(Iterator::collect).map_err(&doing)
 }
 
 fn instant(text: &str) -> Timestamp {

@@ -60,8 +60,8 @@ pub(crate) async fn features(
         if ready.send(Ok(plan.layout.schema().clone())).is_err() {
             return;
         }
-        if let Err(e) = reader.conn().and_then(|conn| step(conn, &plan, &batches)) {
-            let _ = batches.blocking_send(Err(e));
+        if let Err(e) = step(&reader, &plan, &batches) {
+            reader.hand_on(&batches, Err(e));
         }
     });
     let schema = planned
@@ -104,14 +104,10 @@ fn nearest_box(conn: &Connection, mut plan: Plan) -> Result<Plan> {
     Ok(plan)
 }
 
-fn step(
-    conn: &Connection,
-    plan: &Plan,
-    batches: &mpsc::Sender<Result<PhysicalRows>>,
-) -> Result<()> {
+fn step(reader: &Reader, plan: &Plan, batches: &mpsc::Sender<Result<PhysicalRows>>) -> Result<()> {
     let doing = db("read features");
     let text = sql::select(plan, true)?;
-    let mut statement = conn.prepare_cached(&text.text).map_err(&doing)?;
+    let mut statement = reader.conn()?.prepare_cached(&text.text).map_err(&doing)?;
     let mut rows = statement
         .query(params_from_iter(text.values))
         .map_err(&doing)?;
@@ -123,12 +119,12 @@ fn step(
             let value = row.get_ref(i).map_err(&doing)?;
             push(column, value, data_type, &mut scratch).map_err(|e| at_row(e, row, plan, i))?;
         }
-        if builder.end_row() && batches.blocking_send(Ok(builder.take())).is_err() {
+        if builder.end_row() && !reader.hand_on(batches, Ok(builder.take())) {
             return Ok(());
         }
     }
     if !builder.is_empty() {
-        let _ = batches.blocking_send(Ok(builder.take()));
+        reader.hand_on(batches, Ok(builder.take()));
     }
     Ok(())
 }
@@ -178,10 +174,10 @@ pub(crate) async fn records(
             let conn = reader.conn()?;
             snapshot(conn)?;
             let catalog = catalog(conn)?;
-            step_records(conn, &catalog, &query, &rows)
+            step_records(&reader, &catalog, &query, &rows)
         };
         if let Err(e) = work() {
-            let _ = rows.blocking_send(Err(e));
+            reader.hand_on(&rows, Err(e));
         }
     });
     match receiver.recv().await {
@@ -194,7 +190,7 @@ pub(crate) async fn records(
 }
 
 fn step_records(
-    conn: &Connection,
+    reader: &Reader,
     catalog: &Catalog,
     query: &RecordQuery,
     out: &mpsc::Sender<Result<Record>>,
@@ -231,7 +227,7 @@ fn step_records(
         .iter()
         .map(|i| table.columns[*i].name.clone())
         .collect();
-    let mut statement = conn.prepare(&text).map_err(&doing)?;
+    let mut statement = reader.conn()?.prepare(&text).map_err(&doing)?;
     let mut rows = statement.query(params_from_iter(bound)).map_err(&doing)?;
     while let Some(row) = rows.next().map_err(&doing)? {
         let values = picked
@@ -244,13 +240,11 @@ fn step_records(
                 )
             })
             .collect::<Result<Vec<_>>>()?;
-        if out
-            .blocking_send(Ok(Record {
-                fields: fields.clone(),
-                values,
-            }))
-            .is_err()
-        {
+        let record = Record {
+            fields: fields.clone(),
+            values,
+        };
+        if !reader.hand_on(out, Ok(record)) {
             break;
         }
     }

@@ -1,15 +1,19 @@
 //! Connections: one writer, and readers that are kept for the next question.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use cabd_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{MutexGuard, OwnedSemaphorePermit, Semaphore};
 
-use tokio::sync::MutexGuard;
-
-use crate::error::db;
+use crate::error::{db, lost};
 use crate::functions;
 
 /// How long a statement waits for another process before it gives up.
@@ -18,12 +22,16 @@ pub(crate) const BUSY: Duration = Duration::from_secs(15);
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of a reader, in KiB: there may be many at once, and the system keeps the file's pages as well.
 const READER_CACHE_KIB: i64 = 2 * 1024;
-/// Readers kept open while nobody reads.
-const IDLE_READERS: usize = 8;
+/// Readers that work at once, for each processor. A new connection parses the whole schema, some megabytes of triggers:
+/// more readers than processors cost more than they give.
+const READERS_A_PROCESSOR: usize = 2;
 
 pub(crate) struct Pool {
     path: PathBuf,
     readers: Mutex<Vec<Connection>>,
+    /// Readers kept open while nobody reads.
+    idle: usize,
+    turns: Arc<Semaphore>,
     writer: tokio::sync::Mutex<Writer>,
     pub(crate) read_only: bool,
 }
@@ -47,10 +55,11 @@ impl Writer {
     }
 }
 
-/// A reader on loan; it goes back when dropped.
+/// A reader on loan, and its turn to work; both go back when dropped.
 pub(crate) struct Reader {
     conn: Option<Connection>,
     pool: Arc<Pool>,
+    turn: RefCell<Option<OwnedSemaphorePermit>>,
 }
 
 impl Reader {
@@ -58,6 +67,24 @@ impl Reader {
         self.conn
             .as_ref()
             .ok_or_else(|| Error::internal("reader is closed"))
+    }
+
+    /// Hands on what was read, from a thread that may block; false when nobody takes it any more. While the taker is slow
+    /// another reader has the turn.
+    pub(crate) fn hand_on<T>(&self, to: &Sender<T>, item: T) -> bool {
+        match to.try_send(item) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(item)) => {
+                drop(self.turn.take());
+                if to.blocking_send(item).is_err() {
+                    return false;
+                }
+                let turn = self.pool.turns.clone().acquire_owned();
+                *self.turn.borrow_mut() = Handle::current().block_on(turn).ok();
+                true
+            }
+        }
     }
 }
 
@@ -72,7 +99,7 @@ impl Drop for Reader {
             .readers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE_READERS {
+        if idle.len() < self.pool.idle {
             idle.push(conn);
         }
     }
@@ -118,6 +145,14 @@ pub(crate) fn open_writer(path: &Path, create: bool) -> Result<(Connection, bool
     Ok((conn, read_only))
 }
 
+/// Opens a file for reading.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(db("open the file"))?;
+    prepare(&conn, READER_CACHE_KIB)?;
+    Ok(conn)
+}
+
 /// Readers go on while one writes. Only for a file known to be ours: the mode is kept in its header.
 pub(crate) fn write_ahead(conn: &Connection) -> Result<()> {
     let doing = db("open the file");
@@ -130,10 +165,19 @@ pub(crate) fn write_ahead(conn: &Connection) -> Result<()> {
 }
 
 impl Pool {
-    pub(crate) fn new(path: PathBuf, writer: Connection, read_only: bool) -> Self {
+    pub(crate) fn new(
+        path: PathBuf,
+        writer: Connection,
+        reader: Option<Connection>,
+        read_only: bool,
+    ) -> Self {
+        let processors = available_parallelism().map_or(1, usize::from);
+        let turns = (processors * READERS_A_PROCESSOR).max(4);
         Self {
             path,
-            readers: Mutex::default(),
+            readers: Mutex::new(reader.into_iter().collect()),
+            idle: turns,
+            turns: Arc::new(Semaphore::new(turns)),
             writer: tokio::sync::Mutex::new(Writer {
                 conn: Some(writer),
                 closed: false,
@@ -146,7 +190,10 @@ impl Pool {
         &self.path
     }
 
-    pub(crate) fn reader(self: &Arc<Self>) -> Result<Reader> {
+    /// A reader, when it is its turn.
+    pub(crate) async fn reader(self: &Arc<Self>) -> Result<Reader> {
+        let turn = self.turns.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| Error::internal("the store is closed"))?;
         let idle = self
             .readers
             .lock()
@@ -155,16 +202,15 @@ impl Pool {
         let conn = match idle {
             Some(c) => c,
             None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let conn =
-                    Connection::open_with_flags(&self.path, flags).map_err(db("open the file"))?;
-                prepare(&conn, READER_CACHE_KIB)?;
-                conn
+                let path = self.path.clone();
+                let opening = tokio::task::spawn_blocking(move || open_reader(&path));
+                opening.await.map_err(lost)??
             }
         };
         Ok(Reader {
             conn: Some(conn),
             pool: self.clone(),
+            turn: RefCell::new(Some(turn)),
         })
     }
 

@@ -10,13 +10,13 @@ use cabd_core::feature::{Applied, ChangeHead, ChangeKind};
 use cabd_core::store::{
     Adopted, Capabilities, CatalogPlan, CatalogStore, DeriveExt, DeriveStream, FeatureStore,
     FeatureStream, Finding, Hooks, LogReader, OperationStream, RecordQuery, RecordStream, Store,
-    StoreInfo, apply_operations, derive_features,
+    StoreInfo, apply_operations, derive_features, past,
 };
 use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
 use rusqlite::Connection;
 
 use crate::error::{db, lost};
-use crate::pool::{Pool, open_writer, write_ahead};
+use crate::pool::{Pool, open_reader, open_writer, write_ahead};
 use crate::transaction::Transaction;
 use crate::{audit, catalog, doctor, evolve, features, migrate, registered, spatial, sql};
 
@@ -70,7 +70,12 @@ impl SqliteStore {
             return Err(at(Error::new(ErrorKind::NotAStore, "not a file")));
         }
         check_header(path).map_err(at)?;
-        let (mut conn, read_only) = open_writer(path, false)?;
+        // Each connection parses the whole schema: both at once.
+        let (writer, reader) = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| open_reader(path).ok());
+            (open_writer(path, false), reader.join().ok().flatten())
+        });
+        let (mut conn, read_only) = writer?;
         if migrate::version(&conn).map_err(at)?.is_none() {
             return Err(at(Error::new(
                 ErrorKind::NotAStore,
@@ -90,7 +95,7 @@ impl SqliteStore {
             write_ahead(&conn).map_err(at)?;
             audit::gather_alone(&conn).map_err(at)?;
         }
-        Ok(Self::new(path, conn, read_only))
+        Ok(Self::new(path, conn, reader, read_only))
     }
 
     /// Makes an inventory: a new file, or the tables of one in an existing SpatiaLite file. In an inventory, missing
@@ -115,7 +120,7 @@ impl SqliteStore {
             migrate::migrate(&mut conn).map_err(at)?;
             write_ahead(&conn).map_err(at)?;
             repair(&mut conn).map_err(at)?;
-            return Ok(Self::new(path, conn, read_only));
+            return Ok(Self::new(path, conn, None, read_only));
         }
         let made = (|| {
             if exists
@@ -140,12 +145,12 @@ impl SqliteStore {
             }
             return Err(at(e));
         }
-        Ok(Self::new(path, conn, read_only))
+        Ok(Self::new(path, conn, None, read_only))
     }
 
-    fn new(path: &Path, conn: Connection, read_only: bool) -> Self {
+    fn new(path: &Path, conn: Connection, reader: Option<Connection>, read_only: bool) -> Self {
         Self {
-            pool: Arc::new(Pool::new(path.to_owned(), conn, read_only)),
+            pool: Arc::new(Pool::new(path.to_owned(), conn, reader, read_only)),
             catalog: Arc::new(Mutex::new((
                 (-1, -1),
                 Arc::new(Catalog::assemble(-1, Manifest::default())),
@@ -177,7 +182,7 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection, Arc<Catalog>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let reader = self.pool.reader()?;
+        let reader = self.pool.reader().await?;
         let catalog = self.catalog_of();
         tokio::task::spawn_blocking(move || {
             let conn = reader.conn()?;
@@ -322,17 +327,23 @@ impl CatalogStore for SqliteStore {
 #[async_trait]
 impl FeatureStore for SqliteStore {
     async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
-        features::features(self.pool.reader()?, self.catalog_of(), query.clone()).await
+        if query.as_of.is_some() {
+            return past::features(self, query).await;
+        }
+        features::features(self.pool.reader().await?, self.catalog_of(), query.clone()).await
     }
 
     async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        if query.as_of.is_some() {
+            return past::count(self, query).await;
+        }
         let query = query.clone();
         self.read(move |conn, catalog| features::count(conn, &catalog, &query))
             .await
     }
 
     async fn records(&self, query: &RecordQuery) -> Result<RecordStream> {
-        features::records(self.pool.reader()?, self.catalog_of(), query.clone()).await
+        features::records(self.pool.reader().await?, self.catalog_of(), query.clone()).await
     }
 
     async fn apply(&self, head: &ChangeHead, operations: OperationStream) -> Result<Applied> {

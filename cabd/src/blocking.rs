@@ -32,13 +32,14 @@ use crate::catalog::{Catalog, CatalogChange, CatalogPlan, Manifest};
 use crate::error::{Error, Result};
 use crate::feature::{Applied, ChangeHead, FeatureBatch, Operation};
 use crate::format::{Format, WriteOptions, write_features};
-use crate::id::Uuid;
+use crate::id::{CommitNumber, Uuid};
+use crate::lang::Lang;
 use crate::load::{Input, LoadOptions, LoadReport, RejectSink, load};
 use crate::page::Near;
 use crate::query::FeatureQuery;
 use crate::store::{
-    Capabilities, DeriveExt, FeatureStoreExt, FeatureStream, Finding, Record, RecordQuery,
-    StoreInfo,
+    Act, Capabilities, DeriveExt, FeatureStoreExt, FeatureStream, Finding, HistoryExt, Record,
+    RecordQuery, Release, StoreInfo,
 };
 
 /// Opens a store that exists; see [`cabd::open`](crate::open).
@@ -272,6 +273,50 @@ impl Store {
             let mut writer = format.writer(&answer.schema, out, options)?;
             write_features(answer.batches, writer.as_mut()).await
         })
+    }
+
+    /// The newest commit that a text means; see [`commit_of`](HistoryExt::commit_of).
+    ///
+    /// ```
+    /// use cabd::FeatureQuery;
+    /// use cabd::store::Release;
+    /// let store = cabd::blocking::create("memory:")?;
+    /// store.release(&Release::new("v0", store.commit_of("0")?)?)?;
+    /// store.change_catalog(&cabd::shipped()?)?;
+    /// let mut then = FeatureQuery::of("dams");
+    /// then.as_of = Some(store.commit_of("v0")?);
+    /// assert_eq!(store.count(&then)?, 0);
+    /// # Ok::<(), cabd::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`commit_of`](HistoryExt::commit_of).
+    pub fn commit_of(&self, text: &str) -> Result<CommitNumber> {
+        self.wait(self.store.commit_of(text))
+    }
+
+    /// The history of a feature; see [`history`](HistoryExt::history).
+    ///
+    /// # Errors
+    /// As [`history`](HistoryExt::history).
+    pub fn history(&self, feature_type: &str, id: Uuid, lang: Lang) -> Result<Vec<Act>> {
+        self.wait(self.store.history(feature_type, id, lang))
+    }
+
+    /// Names a commit; see [`release`](crate::store::AuditStore::release).
+    ///
+    /// # Errors
+    /// As [`release`](crate::store::AuditStore::release).
+    pub fn release(&self, release: &Release) -> Result<()> {
+        self.wait(self.store.release(release))
+    }
+
+    /// The releases, in the order of their commits.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn releases(&self) -> Result<Vec<Release>> {
+        self.wait(self.store.releases())
     }
 
     /// What the store is and what it holds.

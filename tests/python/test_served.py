@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from openapi_spec_validator import validate
+from owslib.ogcapi.features import Features
 
 
 def get(service, path, **headers):
@@ -66,6 +67,38 @@ def test_gdal_reads_lists_in_every_form(service, tmp_path):
     csv.write_bytes(get(service, "/features/barriers?bbox=-140,40,-50,70&format=csv")[2])
     info = subprocess.run(["ogrinfo", "-ro", "-so", "-al", csv], check=True, capture_output=True, text=True).stdout
     assert f"Feature Count: {count}" in info
+
+
+def test_owslib_finds_collections_and_turns_their_pages(service):
+    server = Features(f"{service.root}/ogc/")
+    validate(server.api())
+    assert any(c.endswith("/conf/geojson") for c in server.conformance()["conformsTo"])
+    assert {"dams", "waterfalls", "fishways", "barriers"} <= set(server.feature_collections())
+    found, page = [], server.collection_items("dams", limit=100)
+    while True:
+        found += [feature["id"] for feature in page["features"]]
+        following = [link["href"] for link in page["links"] if link["rel"] == "next"]
+        if not following:
+            break
+        status, _, body = get(service, following[0].removeprefix(service.root))
+        assert status == 200
+        page = json.loads(body)
+    assert len(found) == len(set(found)) == page["numberMatched"] == 264
+    assert server.collection_item("dams", found[0])["properties"]["cabd_id"] == found[0]
+    quebec = server.collection_items("dams", bbox=[-80, 44, -57, 63], limit=1)
+    assert 0 < quebec["numberMatched"] < 264
+
+
+def test_gdal_reads_collections_by_box_and_attribute(service):
+    def count(layer, *options):
+        command = ["ogrinfo", "-ro", "-so", *options, f"OAPIF:{service.root}/ogc", layer]
+        info = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return int(next(line for line in info.splitlines() if line.startswith("Feature Count")).split(":")[1]), info
+
+    every, info = count("dams")
+    assert every == 264 and "Geometry: Point" in info and "dam_name_en: String" in info
+    assert 0 < count("dams", "-spat", "-80", "44", "-57", "63")[0] < every
+    assert 0 < count("dams", "-where", "province_territory_code = 'qc'")[0] < every
 
 
 def test_the_interface_for_people_asks_nobody_else(service):

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use cabd::catalog::Served;
 use cabd::format::{Format, Metadata, WriteOptions, write_features};
+use cabd::store::HistoryExt;
 use cabd::time::Timestamp;
-use cabd::{Catalog, Error, Result};
+use cabd::{Catalog, Error, FeatureType, Result};
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -50,14 +52,26 @@ impl Export {
     pub async fn run(self) -> Result<ExitCode> {
         let format = self.format()?;
         output::refuse_same("output", &self.output, Path::new(&self.store))?;
-        let query = self.ask.query(&self.feature_type)?;
+        let mut query = self.ask.query(&self.feature_type)?;
         let store = session::open(&self.store).await?;
-        let answer = store.features(&query).await?;
         let catalog = store.catalog().await?;
+        let asked = self.ask.commit(store.as_ref()).await?;
+        // Views made by hand keep no past, and what they show is no commit's state.
+        let state = match asked {
+            None if keeps_past(&catalog, &self.feature_type)? => Some(store.head().await?),
+            asked => asked,
+        };
+        query.as_of = state;
+        let answer = store.features(&query).await?;
+        let mut metadata = metadata(&catalog, &self.feature_type)?;
+        if let Some(commit) = state {
+            metadata.state = Some(store.stamp(commit).await?);
+        }
         let options = WriteOptions {
             lang: query.lang,
-            metadata: Some(metadata(&catalog, &self.feature_type)?),
+            metadata: Some(metadata),
             service_root: None,
+            ..WriteOptions::default()
         };
 
         let mut sink = Sink::open(&self.output)?;
@@ -115,6 +129,13 @@ fn place(error: Error, path: &Path) -> Error {
         Some("-") => "standard output".to_owned(),
         _ => path.display().to_string(),
     })
+}
+
+/// Whether every change of what is exported is a commit.
+fn keeps_past(catalog: &Catalog, feature_type: &str) -> Result<bool> {
+    let asked = catalog.feature_type(feature_type)?;
+    let of_tables = |t: &FeatureType| t.served == Served::Tables;
+    Ok(of_tables(asked) && catalog.base_types(asked)?.iter().all(|t| of_tables(t)))
 }
 
 /// The head of the file: when it was read, and the version of each type's data.

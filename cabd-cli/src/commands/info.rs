@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use cabd::catalog::Attribute;
-use cabd::store::{Record, StoreInfo};
+use cabd::store::{Record, Release, StoreInfo};
 use cabd::{Catalog, FeatureType, Lang, Result, Store, StoreExt};
 use clap::Args;
 use serde::Serialize;
@@ -76,10 +76,13 @@ impl Info {
             .map(DataSource::of)
             .collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
+        let releases = store.releases().await?;
         if self.json {
-            return output::json(&as_json(store.as_ref(), &info, catalog, &sources, lang)?);
+            let mut all = as_json(store.as_ref(), &info, catalog, &sources, lang)?;
+            all["release"] = json!(releases.last());
+            return output::json(&all);
         }
-        output::line(head(&info, &sources))?;
+        output::line(head(&info, &sources, releases.last()))?;
         types(&info, catalog, lang)
     }
 
@@ -169,7 +172,7 @@ fn as_json(
     Ok(all)
 }
 
-fn head(info: &StoreInfo, sources: &[DataSource]) -> String {
+fn head(info: &StoreInfo, sources: &[DataSource], release: Option<&Release>) -> String {
     let mut lines = vec![
         format!("store         {}, {}", info.store, info.location),
         format!(
@@ -177,6 +180,9 @@ fn head(info: &StoreInfo, sources: &[DataSource]) -> String {
             info.schema_version, info.catalog_version, info.head
         ),
     ];
+    if let Some(r) = release {
+        lines.push(format!("release       {}, commit {}", r.name, r.commit));
+    }
     if !info.engine.is_empty() {
         let engine: Vec<String> = info
             .engine

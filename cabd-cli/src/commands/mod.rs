@@ -1,17 +1,21 @@
 //! One file for each command: its arguments and what it does.
 
 pub mod basemap;
+pub mod changes;
 pub mod codes;
 pub mod completions;
 pub mod derive;
 pub mod dictionary;
+pub mod diff;
 pub mod doctor;
 pub mod edits;
 pub mod export;
+pub mod history;
 pub mod info;
 pub mod init;
 pub mod load;
 pub mod query;
+pub mod release;
 pub mod serve;
 pub mod sets;
 pub mod synth;
@@ -48,6 +52,10 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Split(split) => split.run().await,
         Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Restore(restore) => restore.run().await,
+        Command::History(history) => history.run().await,
+        Command::Changes(changes) => changes.run().await,
+        Command::Diff(diff) => diff.run().await,
+        Command::Release(release) => release.run().await,
         Command::Serve(serve) => serve.run().await,
         Command::Basemap(basemap) => basemap.run(),
         Command::Synth(synth) => synth.run().await,

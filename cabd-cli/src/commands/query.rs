@@ -57,8 +57,9 @@ pub struct Query {
 impl Query {
     /// Asks, and shows the answer.
     pub async fn run(self) -> Result<ExitCode> {
-        let query = self.ask.query(&self.feature_type)?;
+        let mut query = self.ask.query(&self.feature_type)?;
         let store = session::open(&self.store).await?;
+        query.as_of = self.ask.commit(store.as_ref()).await?;
         // The type as the catalogue spells it.
         let feature_type = store
             .catalog()

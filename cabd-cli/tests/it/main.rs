@@ -10,6 +10,7 @@ mod exports;
 mod interruptions;
 mod loads;
 mod new_types;
+mod past;
 mod real_data;
 mod refusals;
 mod serves;

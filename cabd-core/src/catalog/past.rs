@@ -1,8 +1,9 @@
 //! The tables as they were: what the log named then is found under the names and types of today.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::change::{CatalogCommit, Conversion, Renamed};
+use super::feature_type::FeatureType;
 use super::physical::{Relation, Table, tables_of};
 use crate::value::{DataType, Value};
 
@@ -18,6 +19,22 @@ struct Was {
 struct Era {
     before: i64,
     columns: HashMap<String, Was>,
+    /// What came with the change that ended it.
+    added: HashSet<String>,
+}
+
+/// The name of today of a column that was there after these changes, the newest first.
+fn today(later: &[Era], name: &str) -> Option<String> {
+    match later.last() {
+        Some(next) => next.columns.get(name).and_then(|w| w.today.clone()),
+        None => Some(name.to_owned()),
+    }
+}
+
+/// The name of today of a column that went before these changes and came again with one of them.
+fn came_back(later: &[Era], name: &str) -> Option<String> {
+    let at = later.iter().rposition(|e| e.added.contains(name))?;
+    today(&later[..at], name)
 }
 
 /// The columns of tables before the changes of the catalogue.
@@ -40,48 +57,73 @@ impl Past {
         newest_first.sort_by_key(|c| std::cmp::Reverse(c.commit));
         for c in newest_first {
             for e in &c.types {
-                let Some(before) = e.before.as_ref().filter(|t| !t.is_super()) else {
-                    continue;
+                let tables = |t: &Option<FeatureType>| {
+                    let base = t.as_ref().filter(|t| !t.is_super());
+                    base.map(tables_of).unwrap_or_default()
                 };
-                let after = e.after.as_ref().map(tables_of).unwrap_or_default();
+                let (before, after) = (tables(&e.before), tables(&e.after));
+                let id = e.before.as_ref().map(FeatureType::id);
                 let renames: Vec<&Renamed> = c
                     .renames
                     .iter()
-                    .filter(|r| r.feature_type == before.id())
+                    .filter(|r| Some(r.feature_type.as_str()) == id)
                     .collect();
-                for table in tables_of(before) {
+                for table in &before {
                     let after = after.iter().find(|t| t.relation == table.relation);
-                    past.add(c.commit, &table, after, &renames);
+                    past.add(c.commit, Some(table), after, &renames);
+                }
+                for table in &after {
+                    if !before.iter().any(|t| t.relation == table.relation) {
+                        past.add(c.commit, None, Some(table), &renames);
+                    }
                 }
             }
         }
         past
     }
 
-    fn add(&mut self, commit: i64, table: &Table, after: Option<&Table>, renames: &[&Renamed]) {
+    fn add(
+        &mut self,
+        commit: i64,
+        before: Option<&Table>,
+        after: Option<&Table>,
+        renames: &[&Renamed],
+    ) {
+        let Some(table) = before.or(after) else {
+            return;
+        };
         let eras = self
             .eras
             .entry((table.schema.clone(), table.name.clone()))
             .or_default();
-        let today = |name: &str| match eras.last() {
-            Some(later) => later.columns.get(name).and_then(|w| w.today.clone()),
-            None => Some(name.to_owned()),
-        };
         let mut same = after.is_some();
         let mut columns = HashMap::new();
-        for c in &table.columns {
+        let mut added: HashSet<&str> = after
+            .into_iter()
+            .flat_map(|t| t.columns.iter().map(|c| c.name.as_str()))
+            .collect();
+        for c in before.into_iter().flat_map(|t| &t.columns) {
             let next = after.and_then(|a| successor(table, a, &c.name, renames));
             same &= next.is_some_and(|n| n.name == c.name && n.data_type == c.data_type);
+            if let Some(next) = next {
+                added.remove(next.name.as_str());
+            }
+            let today = match next {
+                Some(next) => today(eras, &next.name),
+                None => came_back(eras, &c.name),
+            };
             let was = Was {
                 data_type: c.data_type.clone(),
-                today: next.and_then(|n| today(&n.name)),
+                today,
             };
             columns.insert(c.name.clone(), was);
         }
-        if !same {
+        if !same || !added.is_empty() {
+            let added = added.into_iter().map(str::to_owned).collect();
             eras.push(Era {
                 before: commit,
                 columns,
+                added,
             });
         }
     }

@@ -242,6 +242,13 @@ impl Table {
         ids
     }
 
+    /// The columns that say which row it is, and whose: the key, and what names the feature. Where one of them changes, the log
+    /// has a deletion and an insertion, so that both features' histories tell of it.
+    pub fn identity(&self) -> Vec<usize> {
+        let of = self.log_ids().cabd_id.filter(|c| *c >= self.key);
+        (0..self.key).chain(of).collect()
+    }
+
     fn new(relation: Relation, schema: &str, name: &str, columns: Vec<Column>, key: usize) -> Self {
         Self {
             relation,

@@ -160,6 +160,31 @@ pub struct FeatureBatch {
     pub batch: RecordBatch,
     /// The cursor that continues after the last row.
     pub next: Option<Cursor>,
+    /// Where each row stands in the order of the answer.
+    pub places: Places,
+}
+
+/// The places of rows in the order of an answer: their sort keys and identifiers.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    keys: Vec<ArrayRef>,
+    ids: Option<ArrayRef>,
+}
+
+impl Places {
+    /// The place of a row; `None` where the batch was made without places.
+    pub fn at(&self, row: usize) -> Option<Cursor> {
+        Some(Cursor {
+            id: self.id(row)?,
+            keys: self.keys.iter().map(|k| value_at(k, row)).collect(),
+        })
+    }
+
+    /// The identifier of a row.
+    pub fn id(&self, row: usize) -> Option<uuid::Uuid> {
+        let ids = self.ids.as_ref().filter(|ids| row < ids.len())?;
+        value_at(ids, row).as_uuid()
+    }
 }
 
 impl FeatureBatch {
@@ -264,21 +289,16 @@ impl PhysicalRows {
             .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(layout.schema.clone(), arrays, &options)?;
-        let next = match rows.checked_sub(1) {
-            Some(last) => match value_at(&physical[layout.id], last) {
-                Value::Uuid(id) => Some(Cursor {
-                    keys: layout
-                        .keys
-                        .iter()
-                        .map(|k| value_at(&physical[*k], last))
-                        .collect(),
-                    id,
-                }),
-                _ => None,
-            },
-            None => None,
+        let places = Places {
+            keys: layout.keys.iter().map(|k| physical[*k].clone()).collect(),
+            ids: Some(physical[layout.id].clone()),
         };
-        Ok(FeatureBatch { batch, next })
+        let next = rows.checked_sub(1).and_then(|last| places.at(last));
+        Ok(FeatureBatch {
+            batch,
+            next,
+            places,
+        })
     }
 }
 

@@ -5,7 +5,8 @@ mod change;
 mod columns;
 
 pub use batch::{
-    BatchBuilder, FeatureBatch, Layout, Output, OutputColumn, PhysicalRows, geoarrow_metadata,
+    BatchBuilder, FeatureBatch, Layout, Output, OutputColumn, PhysicalRows, Places,
+    geoarrow_metadata,
 };
 pub use change::{Action, Applied, Base, ChangeHead, ChangeKind, Counts, Fields, Operation};
 pub use columns::{ColumnBuilder, value_at};

@@ -26,6 +26,7 @@ pub use rows::{Columns, MAX_RECORD_BYTES, RawValue, ReadOptions, RowFault, RowRe
 use crate::error::{Error, Result};
 use crate::feature::FeatureBatch;
 use crate::geometry::SRID;
+use crate::id::CommitNumber;
 use crate::lang::Lang;
 use crate::time::Timestamp;
 
@@ -45,6 +46,17 @@ pub trait FeatureWriter: Send {
     fn finish(&mut self) -> Result<()>;
 }
 
+/// The state of an inventory: what a file was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// The newest commit in it.
+    pub commit: CommitNumber,
+    /// When that was made.
+    pub datetime: Option<Timestamp>,
+    /// The name under which it was released.
+    pub release: Option<String>,
+}
+
 /// Facts about the whole answer, for the head of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
@@ -54,6 +66,8 @@ pub struct Metadata {
     pub data_version: BTreeMap<String, String>,
     /// When the data was read.
     pub downloaded: Option<Timestamp>,
+    /// The state that was read.
+    pub state: Option<Stamp>,
     /// EPSG number of the coordinates, longitude first.
     pub srid: i32,
 }
@@ -64,6 +78,7 @@ impl Default for Metadata {
             licence: None,
             data_version: BTreeMap::new(),
             downloaded: None,
+            state: None,
             srid: SRID,
         }
     }
@@ -78,6 +93,8 @@ pub struct WriteOptions {
     pub metadata: Option<Metadata>,
     /// Address of the service, put before the values of link attributes; they stay paths without it.
     pub service_root: Option<String>,
+    /// Whether a GeoJSON feature has its identifier as the member `id` as well.
+    pub feature_id: bool,
 }
 
 /// The formats that features are written in.

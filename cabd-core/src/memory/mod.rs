@@ -1,10 +1,9 @@
 //! The reference store: everything in memory, plain loops, the meaning of `query::eval`.
 
 mod evolve;
-mod read;
 mod transaction;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -15,29 +14,36 @@ use crate::error::{Error, Result};
 use crate::feature::{Applied, ChangeHead, Counts};
 use crate::id::{CommitNumber, Uuid};
 use crate::query::{FeatureQuery, plan, plan_count};
+use crate::store::plain::{self, Held, Tables};
 use crate::store::{
     Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, ChangeQuery,
-    Changeset, DeriveStream, FeatureStore, FeatureStream, Finding, Hooks, Key, LogEntry,
-    OperationStream, RecordQuery, RecordStream, Row, Store, StoreInfo, apply_operations,
-    derive_features,
+    Changeset, DeriveStream, FeatureStore, FeatureStream, Finding, Hooks, LogEntry,
+    OperationStream, RecordQuery, RecordStream, Release, Store, StoreInfo, apply_operations,
+    derive_features, past,
 };
 use transaction::Transaction;
-
-type Rows = Arc<BTreeMap<Key, Row>>;
 
 /// Everything the store holds; cheap to clone, tables are shared until written.
 #[derive(Debug, Clone, Default)]
 struct State {
     catalog: Arc<Catalog>,
-    tables: HashMap<Relation, Rows>,
+    tables: Tables,
     history: Arc<Vec<CatalogCommit>>,
     attic: Arc<evolve::Attic>,
     log: Arc<Vec<LogEntry>>,
     commits: Arc<Vec<Changeset>>,
+    releases: Arc<Vec<Release>>,
     head: CommitNumber,
 }
 
 impl State {
+    fn held(&self) -> Held<'_> {
+        Held {
+            catalog: &self.catalog,
+            tables: &self.tables,
+        }
+    }
+
     fn last_change(&self, feature: Uuid) -> CommitNumber {
         let of_it = self.log.iter().filter(|e| e.cabd_id == Some(feature));
         of_it.map(|e| e.commit).max().unwrap_or_default()
@@ -50,6 +56,9 @@ impl State {
         }
         let wanted = |e: &&LogEntry| {
             e.commit > query.after
+                && query
+                    .read
+                    .is_none_or(|(commit, to)| e.commit != commit || e.revision > to)
                 && query.until.is_none_or(|c| e.commit <= c)
                 && (tables.is_empty()
                     || tables
@@ -60,7 +69,9 @@ impl State {
                     .as_ref()
                     .is_none_or(|ids| e.cabd_id.is_some_and(|id| ids.contains(&id)))
         };
-        let entries = self.log.iter().filter(wanted).cloned();
+        let most = query.limit.and_then(|n| usize::try_from(n).ok());
+        let entries = self.log.iter().filter(wanted);
+        let entries = entries.take(most.unwrap_or(usize::MAX)).cloned();
         Ok(entries
             .map(|mut e| {
                 if !query.values && e.action == "INSERT" {
@@ -162,10 +173,13 @@ impl CatalogStore for MemoryStore {
 #[async_trait]
 impl FeatureStore for MemoryStore {
     async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        if query.as_of.is_some() {
+            return past::features(self, query).await;
+        }
         let state = self.state();
         let plan = plan(&state.catalog, query)?;
         let schema = plan.layout.schema().clone();
-        let batches = read::batches(&state, &plan)?;
+        let batches = plain::batches(state.held(), &plan)?;
         Ok(FeatureStream {
             schema,
             batches: futures::stream::iter(batches.into_iter().map(Ok)).boxed(),
@@ -173,13 +187,16 @@ impl FeatureStore for MemoryStore {
     }
 
     async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        if query.as_of.is_some() {
+            return past::count(self, query).await;
+        }
         let state = self.state();
-        read::count(&state, &plan_count(&state.catalog, query)?)
+        plain::count(state.held(), &plan_count(&state.catalog, query)?)
     }
 
     async fn records(&self, query: &RecordQuery) -> Result<RecordStream> {
         let state = self.state();
-        let records = read::records(&state, query)?;
+        let records = plain::records(state.held(), query)?;
         Ok(futures::stream::iter(records.into_iter().map(Ok)).boxed())
     }
 
@@ -227,6 +244,21 @@ impl AuditStore for MemoryStore {
         Ok(futures::stream::iter(found).boxed())
     }
 
+    async fn release(&self, release: &Release) -> Result<()> {
+        let _writer = self.writer.lock().await;
+        let mut state = (*self.state()).clone();
+        release.check(state.head, &state.releases)?;
+        let all = Arc::make_mut(&mut state.releases);
+        all.push(release.clone());
+        all.sort_by_key(|r| (r.commit, r.datetime));
+        self.replace(state);
+        Ok(())
+    }
+
+    async fn releases(&self) -> Result<Vec<Release>> {
+        Ok(self.state().releases.to_vec())
+    }
+
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {
         Ok(self.state().last_change(feature))
     }
@@ -239,7 +271,10 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default()
+        Capabilities {
+            as_of: true,
+            ..Capabilities::default()
+        }
     }
 
     fn hooks(&self) -> &Hooks {

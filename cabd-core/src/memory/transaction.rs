@@ -186,11 +186,14 @@ impl WriteTransaction for Transaction {
     }
 
     async fn update(&mut self, table: &Arc<Table>, changes: Vec<RowChange>) -> Result<()> {
+        let identity = table.identity();
         for change in changes {
             let Some(row) = self.rows(table).get_mut(&key_of(&change.key)) else {
                 continue;
             };
             let (mut old, mut new) = (LogValues::new(), LogValues::new());
+            let before = row.clone();
+            let moved = change.set.iter().any(|(c, _)| identity.contains(c));
             let mut counts = false;
             for (column, value) in change.set {
                 let c = &table.columns[column];
@@ -198,7 +201,12 @@ impl WriteTransaction for Transaction {
                 new.insert(c.name.clone(), value.clone());
                 old.insert(c.name.clone(), std::mem::replace(&mut row[column], value));
             }
-            if counts {
+            if moved {
+                let row = row.clone();
+                let (went, came) = (present(table, &before), present(table, &row));
+                self.log(table, "DELETE", &before, went, LogValues::new());
+                self.log(table, "INSERT", &row, LogValues::new(), came);
+            } else if counts {
                 let row = row.clone();
                 self.log(table, "UPDATE", &row, old, new);
             }

@@ -10,7 +10,7 @@ use crate::catalog::{
     Attribute, Catalog, CodeList, Computed, FeatureType, GEOMETRY, ID, Member, MemberColumn,
     Origin, Served, constant,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::feature::{Layout, Output, OutputColumn};
 use crate::geometry::{Bbox, Geometry, GeometryKind};
 use crate::lang::Lang;
@@ -367,20 +367,13 @@ fn output(columns: &mut Columns, paths: &[Path<'_>], a: &Attribute) -> Result<Ou
     })
 }
 
-/// Plans a query against a catalogue.
+/// Plans a query against a catalogue, whichever state it is asked of.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown type in `feature_type`; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) with field, value and
 /// expectation for an unknown attribute, set or member type, an operator or value that does not fit, a sort key without
 /// order, a cursor of another order.
 pub fn plan(catalog: &Catalog, q: &FeatureQuery) -> Result<Plan> {
-    if q.as_of.is_some() {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "reading an earlier state is not offered",
-        )
-        .field("as_of"));
-    }
     let asked = catalog.feature_type(&q.feature_type)?.clone();
     check_place(q)?;
     let paths = paths(catalog, q)?;

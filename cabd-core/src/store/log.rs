@@ -93,6 +93,10 @@ pub struct ChangeQuery {
     pub relations: Vec<Relation>,
     /// Only rows that belong to these features.
     pub features: Option<Vec<Uuid>>,
+    /// Entries of this commit that were read already: those up to this revision are left out.
+    pub read: Option<(CommitNumber, i64)>,
+    /// At most so many entries.
+    pub limit: Option<u64>,
     /// Whether the values of new rows are read. Those of a bulk load cost a look at the row and its later changes each.
     pub values: bool,
 }
@@ -105,6 +109,8 @@ impl ChangeQuery {
             until: None,
             relations: vec![],
             features: None,
+            read: None,
+            limit: None,
             values: true,
         }
     }

@@ -2,9 +2,13 @@
 
 mod derive;
 mod ext;
+mod history;
 mod identity;
 mod log;
+pub mod past;
+pub(crate) mod plain;
 mod records;
+mod release;
 mod revert;
 mod shown;
 pub mod tiles;
@@ -24,9 +28,15 @@ pub use derive::{
     Written,
 };
 pub use ext::{FeatureStoreExt, StoreExt, operations};
+pub use history::HistoryExt;
 pub use identity::{Fate, FeatureName, IdentityExt};
 pub use log::{ChangeQuery, Changeset, LogEntry, LogReader, LogValues};
+pub use past::{
+    Act, Change, DiffQuery, FeatureDiff, FeedPlace, FeedQuery, RowAct, ValueAct, ValueSource,
+    change_batch, change_batches, change_schema,
+};
 pub use records::{Record, RecordQuery};
+pub use release::Release;
 pub use revert::{Revert, RevertExt, Reverted};
 pub use shown::{PreviewExt, ShownRow, ShownValue};
 pub(crate) use write::{Key, key_of, key_part};
@@ -81,7 +91,7 @@ impl Capabilities {
         many_writers: true,
         logs_foreign_changes: true,
         spatial_index: true,
-        as_of: false,
+        as_of: true,
     };
 
     /// Every flag with its name.
@@ -211,6 +221,15 @@ pub trait AuditStore: Send + Sync {
     /// The newest commit that touched a feature or rows around it, 0 for none. Costs a look-up.
     async fn last_change(&self, feature: uuid::Uuid) -> Result<CommitNumber>;
 
+    /// Names a commit: a released data version. A release never moves, and its name is unique whatever its letter case.
+    ///
+    /// # Errors
+    /// As [`Release::check`].
+    async fn release(&self, release: &Release) -> Result<()>;
+
+    /// The releases, in the order of their commits.
+    async fn releases(&self) -> Result<Vec<Release>>;
+
     /// What other programs have changed of features, or around them, since [`AuditStore::looked_at`] was told last: rows of
     /// these tables. `None` where there is nothing, where nobody else can write, and where this store cannot.
     async fn foreign_changes(&self, tables: &[Arc<Table>]) -> Result<Option<ForeignChanges>> {
@@ -236,6 +255,11 @@ pub trait Store: CatalogStore + FeatureStore + AuditStore {
 
     /// What the program that opened it has added to it.
     fn hooks(&self) -> &Hooks;
+
+    /// How many streams can be read at once, where that is limited: one more waits until another has ended.
+    fn reads_at_once(&self) -> Option<usize> {
+        None
+    }
 
     /// The newest commit and the catalogue, asked for together: what was committed before the call is in both.
     async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {

@@ -8,12 +8,14 @@ use axum::http::StatusCode;
 use cabd_core::catalog::{Catalog, FeatureType};
 use cabd_core::format::{Format, Metadata, WriteOptions};
 use cabd_core::query::Selection;
+use cabd_core::store::HistoryExt;
 use cabd_core::time::Timestamp;
-use cabd_core::{FeatureQuery, FeatureStoreExt, Uuid, Value, id};
+use cabd_core::{CommitNumber, FeatureQuery, FeatureStoreExt, Uuid, Value, id};
 
-use super::{Answer, gone};
+use super::{Answer, gone, past};
 use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
+use crate::layers;
 use crate::lists::{self, List};
 use crate::problem::Problem;
 use crate::request::{Asked, Form};
@@ -22,6 +24,8 @@ use crate::urls::{Urls, type_attribute};
 
 /// The forms of lists and features, the default first.
 pub(crate) const FORMS: [Form; 3] = [Form::Json, Form::GeoJson, Form::Csv];
+/// More features than this are read while the client reads them.
+const LONG: u64 = 2048;
 /// How often a question is asked again because somebody wrote between counting and reading.
 const ATTEMPTS: usize = 4;
 
@@ -55,7 +59,8 @@ pub(super) async fn type_or_feature(app: Arc<App>, asked: Asked, path: Vec<Strin
     let name = path.first().map(String::as_str).unwrap_or_default();
     let catalog = app.store.catalog().await?;
     if let Ok(id) = id::parse("uuid", name) {
-        let found = match find_type(&app, &catalog, id).await {
+        let at = past::as_of(&app, &asked).await?;
+        let found = match find_type(&app, &catalog, id, at).await {
             Ok(ft) => one(&app, &asked, &catalog, &ft, id).await,
             Err(problem) => Err(problem),
         };
@@ -77,7 +82,7 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     gone::or_fate(&app, &asked, text, found, gone::feature).await
 }
 
-pub(super) fn missing(id: &str) -> Box<Problem> {
+pub(crate) fn missing(id: &str) -> Box<Problem> {
     let (en, fr) = (
         "no feature has this identifier",
         "aucun élément n’a cet identifiant",
@@ -90,11 +95,13 @@ pub(super) async fn find_type(
     app: &App,
     catalog: &Catalog,
     id: Uuid,
+    at: Option<CommitNumber>,
 ) -> Result<Arc<FeatureType>, Box<Problem>> {
     let name = &app.settings.all_features_type;
     let all = catalog.feature_type(name).map_err(|_| without_all(name))?;
     let mut query = FeatureQuery::of(all.id());
     query.ids = Some(vec![id]);
+    query.as_of = at;
     query.geometry = false;
     let candidates: Vec<Arc<FeatureType>> = match type_attribute(all) {
         Some(attribute) if all.is_super() => {
@@ -127,22 +134,27 @@ pub(super) async fn one(
 ) -> Answer {
     let form = asked.form(&FORMS)?;
     let head = app.store.head().await?;
+    let at = past::as_of(app, asked).await?;
     let committed = is_committed(catalog, ft)?;
-    let tag = match committed {
-        true => {
+    let tag = match (at, committed) {
+        // No condition for a change: it is not what is there.
+        (Some(at), _) => Some(app.tag(at, catalog, asked, form)),
+        (None, true) => {
             let last = app.store.last_change(id).await?;
             Some(app.feature_tag(last, head, catalog, asked, form))
         }
-        false => None,
+        (None, false) => None,
     };
     let mut answer = Head::new(form, tag);
     let mut query = FeatureQuery::of(ft.id());
     query.ids = Some(vec![id]);
+    query.as_of = at;
     query.lang = asked.lang;
     let options = WriteOptions {
         lang: asked.lang,
         metadata: None,
         service_root: Some(asked.root.clone()),
+        ..WriteOptions::default()
     };
     // A feature of JSON has no `url`; a table has the columns of the list.
     let (format, urls) = match form {
@@ -180,6 +192,7 @@ pub(super) async fn served(
         lang: asked.lang,
         metadata: None,
         service_root: Some(asked.root.clone()),
+        ..WriteOptions::default()
     };
     let features = app.store.features(&query).await?;
     let (bytes, rows) = stream::whole(features, Format::GeoJsonSeq, options, None).await?;
@@ -195,6 +208,8 @@ pub(super) async fn served(
 async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> Answer {
     let form = asked.form(&FORMS)?;
     let mut list = lists::read(asked, catalog, ft)?;
+    let at = past::as_of(app, asked).await?;
+    list.query.as_of = at;
     let urls = Urls::new(&asked.root, ft, &mut list.query.select, &list.shown);
     let committed = is_committed(catalog, ft)?;
     let (question, key) = counted(&list.query);
@@ -202,7 +217,7 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
     loop {
         attempt += 1;
         let head = app.store.head().await?;
-        let tag = committed.then(|| app.tag(head, catalog, asked, form));
+        let tag = committed.then(|| app.tag(at.unwrap_or(head), catalog, asked, form));
         let known = app.known_count(&key, head).filter(|_| committed);
         let total = match known {
             Some(n) => n,
@@ -221,8 +236,13 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
         let limited = returned < total || list.query.near.is_some();
         list.query.limit = limited.then_some(returned);
         list.query.offset = list.offset;
+        let place = match returned > LONG {
+            true => Some(layers::turn(app, &app.long).await?),
+            false => None,
+        };
         let features = app.store.features(&list.query).await?;
-        let unchanged = app.store.head().await? == head;
+        // An earlier state stays as it is.
+        let unchanged = at.is_some() || app.store.head().await? == head;
         if !unchanged && attempt < ATTEMPTS {
             continue;
         }
@@ -238,15 +258,16 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
         }
         let options = WriteOptions {
             lang: asked.lang,
-            metadata: Some(metadata(app, catalog, ft, &list)?),
+            metadata: Some(metadata(app, catalog, ft, &list).await?),
             service_root: Some(asked.root.clone()),
+            ..WriteOptions::default()
         };
         let format = match form {
             Form::Csv => Format::Csv,
             _ => Format::GeoJson,
         };
         let stalled = app.settings.stalled_time();
-        let body = stream::body(features, format, options, urls, stalled).await?;
+        let body = stream::body(features, format, options, urls, stalled, place).await?;
         return Ok(answer.answer(app, asked, body));
     }
 }
@@ -271,7 +292,7 @@ fn too_many(most: u64) -> Box<Problem> {
 }
 
 /// The head of a collection: the version of each type's data that it can hold.
-fn metadata(
+async fn metadata(
     app: &App,
     catalog: &Catalog,
     ft: &FeatureType,
@@ -288,7 +309,12 @@ fn metadata(
         let version = t.head.data_version.clone()?;
         Some((t.id().to_owned(), version))
     });
+    let state = match list.query.as_of {
+        Some(commit) => Some(app.store.stamp(commit).await?),
+        None => None,
+    };
     Ok(Metadata {
+        state,
         licence: Some(app.settings.licence.clone()).filter(|l| !l.is_empty()),
         data_version: versions.collect::<BTreeMap<_, _>>(),
         downloaded: Some(Timestamp::now()),

@@ -24,6 +24,10 @@ pub(super) async fn or_fate(
         Err(problem) if problem.status == StatusCode::NOT_FOUND => problem,
         answer => return answer,
     };
+    // What was not there then is no question of today.
+    if asked.query.has("as-of") {
+        return Err(missing);
+    }
     let Ok(id) = id::parse("uuid", id) else {
         return Err(missing);
     };

@@ -56,7 +56,7 @@ pub(super) async fn act(app: Arc<App>, edit: Edit, path: Vec<String>) -> Answer 
     }
     let mut into = vec![];
     for id in document.into {
-        let ft = features::find_type(&app, &catalog, id).await?;
+        let ft = features::find_type(&app, &catalog, id, None).await?;
         into.push(FeatureName::new(ft.id(), id));
     }
     let store = &app.store;

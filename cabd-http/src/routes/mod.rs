@@ -5,6 +5,7 @@ mod edits;
 pub(crate) mod features;
 mod gone;
 mod identity;
+pub(crate) mod past;
 mod service;
 pub(crate) mod sources;
 mod status;
@@ -25,9 +26,9 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, get};
 
 use crate::app::App;
-use crate::page;
 use crate::problem::Problem;
 use crate::request::Asked;
+use crate::{ogc, page};
 use edits::editor;
 
 /// What a handler gives.
@@ -65,6 +66,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
         .route("/metrics", get(service::metrics))
         .route(&path("/openapi.json"), handler(service::description));
     router = swagger::add(router, prefix);
+    router = ogc::add(router, prefix);
     for root in tiles::ROOTS {
         router = router.route(&path(&format!("{root}{{*tile}}")), get(tiles::answer));
     }
@@ -94,6 +96,13 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
                 &path("/features/{type}/{uuid}/{act}"),
                 editor(MethodFilter::POST, identity::act),
             )
+            .route(
+                &path("/features/{type}/{uuid}/history"),
+                handler(past::history),
+            )
+            .route(&path("/changes"), handler(past::changes))
+            .route(&path("/diff"), handler(past::diff))
+            .route(&path("/releases"), handler(past::releases))
             .route(
                 &path("/changesets"),
                 editor(MethodFilter::POST, edits::changeset),

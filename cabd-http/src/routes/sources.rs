@@ -93,7 +93,7 @@ pub(super) async fn one(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answe
     let id = id::parse("uuid", text).map_err(|_| missing(text))?;
     let head = app.store.head().await?;
     let catalog = app.store.catalog().await?;
-    let ft = match find_type(&app, &catalog, id).await {
+    let ft = match find_type(&app, &catalog, id, None).await {
         Ok(ft) => ft,
         Err(missing) => {
             let address = gone::data_sources;

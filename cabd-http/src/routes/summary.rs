@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use cabd_core::FeatureQuery;
 
-use super::Answer;
+use super::{Answer, past};
 use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
 use crate::lists;
@@ -25,6 +25,8 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     query.lang = asked.lang;
     lists::part(&asked, ft, &mut query)?;
     lists::conditions(&asked, &mut query)?;
+    let at = past::as_of(&app, &asked).await?;
+    query.as_of = at;
     let names: Vec<&str> = asked
         .query
         .all("by")
@@ -53,7 +55,7 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     }
     let committed = is_committed(&catalog, ft)?;
     let head = app.store.head().await?;
-    let tag = committed.then(|| app.tag(head, &catalog, &asked, form));
+    let tag = committed.then(|| app.tag(at.unwrap_or(head), &catalog, &asked, form));
     let answer = Head::new(form, tag);
     if answer.is_known(&asked) {
         return Ok(answer.not_modified(&app, &asked));

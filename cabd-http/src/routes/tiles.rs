@@ -15,10 +15,10 @@ use axum::middleware::Next;
 use cabd_core::catalog::{FeatureType, GEOMETRY, ID, TILE_SET};
 use cabd_core::store::tiles::TileView;
 use cabd_core::tile::{CLUSTER_LAYER, COUNT, MAX_ZOOM, Tile};
-use cabd_core::{Bbox, DataType, Lang};
+use cabd_core::{Bbox, CommitNumber, DataType, Lang};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, nowhere};
+use super::{Answer, nowhere, past};
 use crate::answer::{self, Head};
 use crate::app::App;
 use crate::layers;
@@ -82,6 +82,12 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
         .as_ref()
         .map_or_else(|| accepted_language(&parts.headers), |a| a.lang);
     let moment = now(&app).await.map_err(|e| Problem::of(&e))?;
+    let as_of = match &asked {
+        Some(asked) => past::as_of(&app, asked).await?,
+        None => None,
+    };
+    // The state of a commit that is named by its number stays as it is.
+    let lasting = asked.as_ref().is_some_and(past::names_commit);
     if let Some(asked) = asked.filter(|a| {
         CONDITIONS.iter().any(|name| {
             // A tile of every type has a layer for each, and is always whole.
@@ -90,14 +96,15 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
         })
     }) {
         let view = wanted.feature_type.map(|ft| moment.view(ft)).transpose()?;
-        let made = of_filter(&app, &asked, view, tile, wanted.clusters).await?;
-        return Ok(respond(&app, &parts.headers, lang, &made));
+        let made = of_filter(&app, &asked, view, tile, wanted.clusters, as_of).await?;
+        return Ok(respond(&app, &parts.headers, lang, &made, lasting));
     }
-    let key = wanted.key(&moment, tile, lang)?;
+    let mut key = wanted.key(&moment, tile, lang)?;
+    key.as_of = as_of.map(|commit| (commit, moment.catalog.version));
     let made = find(&app, &moment, key)
         .await
         .map_err(|e| Problem::of(&e))?;
-    Ok(respond(&app, &parts.headers, lang, &made))
+    Ok(respond(&app, &parts.headers, lang, &made, lasting))
 }
 
 /// Answers with a tile that is kept before anything else is done for the request: a map asks for many, and what surrounds
@@ -132,7 +139,7 @@ async fn kept_tile(app: &Arc<App>, request: &Parts) -> Option<Response<Body>> {
     };
     let moment = now(app).await.ok()?;
     let made = tiles::kept(app, &wanted.key(&moment, tile, lang).ok()?)?;
-    let mut response = respond(app, headers, lang, &made);
+    let mut response = respond(app, headers, lang, &made, false);
     layers::beside(&mut response, headers);
     let route = usize::from(wanted.clusters);
     let (status, took) = (response.status().as_u16(), begun.elapsed());
@@ -159,6 +166,7 @@ impl Wanted<'_> {
             // Clusters have no words.
             lang: if self.clusters { Lang::En } else { lang },
             tile,
+            as_of: None,
         })
     }
 }
@@ -213,6 +221,7 @@ async fn of_filter(
     view: Option<&Arc<TileView>>,
     tile: Tile,
     clusters: bool,
+    as_of: Option<CommitNumber>,
 ) -> Result<Made, Box<Problem>> {
     let Some(view) = view else {
         let given = CONDITIONS.iter().find(|name| asked.query.has(name));
@@ -229,6 +238,7 @@ async fn of_filter(
     };
     let mut question = view.question();
     question.lang = asked.lang;
+    question.as_of = as_of;
     lists::conditions(asked, &mut question)?;
     let catalog = app.store.catalog().await?;
     let ft = catalog.feature_type(&view.feature_type)?;
@@ -244,7 +254,16 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     named.next().is_some_and(|(_, quality)| quality > 0.0)
 }
 
-fn respond(app: &App, headers: &HeaderMap, lang: Lang, made: &Made) -> Response<Body> {
+/// How long a tile of an earlier state may be kept by others: only a change of the catalogue makes it another.
+const LASTING: &str = "public, max-age=86400, immutable";
+
+fn respond(
+    app: &App,
+    headers: &HeaderMap,
+    lang: Lang,
+    made: &Made,
+    lasting: bool,
+) -> Response<Body> {
     let packed = (app.settings.compress && made.bytes.len() >= PACK_BYTES && accepts_gzip(headers))
         .then(|| made.packed())
         .flatten();
@@ -259,7 +278,8 @@ fn respond(app: &App, headers: &HeaderMap, lang: Lang, made: &Made) -> Response<
     });
     let mut response = Response::new(Body::empty());
     let out = response.headers_mut();
-    out.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let caching = if lasting { LASTING } else { "no-cache" };
+    out.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     out.insert(
         VARY,
         HeaderValue::from_static("accept-encoding, accept-language"),
@@ -302,6 +322,8 @@ async fn describe(app: &Arc<App>, asked: &Asked, wanted: &Wanted<'_>) -> Answer 
     let bounds = bounds(app, &moment, &views).await?;
     let root = if wanted.clusters { ROOTS[1] } else { ROOTS[0] };
     let of_type = ft.map(|ft| format!("{}/", ft.id())).unwrap_or_default();
+    let as_of = past::as_of(app, asked).await?;
+    let as_of = as_of.map(|commit| format!("&as-of={commit}"));
     let (lang, all) = (asked.lang, app.settings.all_features_type.as_str());
     let named = ft.or_else(|| moment.catalog.feature_type(all).ok());
     let mut layers: Vec<Value> = vec![];
@@ -318,7 +340,7 @@ async fn describe(app: &Arc<App>, asked: &Asked, wanted: &Wanted<'_>) -> Answer 
     }
     let body = json!({
         "tilejson": "3.0.0",
-        "tiles": [format!("{}{root}{of_type}{{z}}/{{x}}/{{y}}.mvt?lang={}", asked.root, lang.code())],
+        "tiles": [format!("{}{root}{of_type}{{z}}/{{x}}/{{y}}.mvt?lang={}{}", asked.root, lang.code(), as_of.unwrap_or_default())],
         "vector_layers": merged(layers),
         "name": named.map_or("cabd", |ft| ft.head.name.get(lang)),
         "description": named.map_or("", |ft| ft.head.description.get(lang)),

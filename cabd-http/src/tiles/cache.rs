@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use cabd_core::tile::Tile;
-use cabd_core::{Error, Lang};
+use cabd_core::{CommitNumber, Error, Lang};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::sync::watch;
@@ -35,6 +35,8 @@ pub(crate) struct Key {
     pub(crate) subject: Subject,
     pub(crate) lang: Lang,
     pub(crate) tile: Tile,
+    /// The commit of an earlier state, and the version of the catalogue that shows it: such a tile never changes.
+    pub(crate) as_of: Option<(CommitNumber, i64)>,
 }
 
 /// A tile that was made.

@@ -7,7 +7,7 @@ use cabd_core::store::tiles::{TileView, fill, only, places_around};
 use cabd_core::tile::{
     Cluster, Draft, Member, Places, Reach, Thinned, Tile, View, clusters, draw, draw_clusters,
 };
-use cabd_core::{Error, FeatureQuery, Lang, Result};
+use cabd_core::{CommitNumber, Error, FeatureQuery, Lang, Result};
 
 use super::cache::{Flight, Found, Key, Made, Outcome, Subject};
 use super::gate::{Moment, now};
@@ -34,7 +34,7 @@ pub(crate) async fn find(app: &Arc<App>, moment: &Arc<Moment>, key: Key) -> Outc
     }
     tiles.misses.fetch_add(1, Ordering::Relaxed);
     let all = views(moment, &key.subject)?;
-    if !all.iter().all(|v| v.is_kept) {
+    if key.as_of.is_none() && !all.iter().all(|v| v.is_kept) {
         // What changes without a commit is made for each request.
         let (bytes, _) = make(app, moment, &key).await.map_err(Arc::new)?;
         return Ok(Arc::new(Made::new(bytes)));
@@ -97,6 +97,9 @@ async fn made(app: &Arc<App>, mut moment: Arc<Moment>, key: &Key, flight: &Arc<F
 async fn make(app: &Arc<App>, moment: &Arc<Moment>, key: &Key) -> Result<(Vec<u8>, bool)> {
     let tile = key.tile;
     let all = views(moment, &key.subject)?;
+    if let Some((commit, _)) = key.as_of {
+        return Ok((earlier(app, key, &all, commit).await?, true));
+    }
     match &key.subject {
         Subject::AllClusters | Subject::Clusters(_) => {
             let found = together(app, moment, &all, tile).await?;
@@ -113,12 +116,59 @@ async fn make(app: &Arc<App>, moment: &Arc<Moment>, key: &Key) -> Result<(Vec<u8
                 .await?;
                 let mut draft = Draft::new(name, thinned);
                 let store = app.store.as_ref();
-                fill(store, &mut draft, &view.feature_type, key.lang).await?;
+                fill(store, &mut draft, &view.feature_type, key.lang, None).await?;
                 drafts.push(draft);
             }
             let whole = drafts.iter().all(|d| d.wanted().len() == 0);
             Ok((apart(move || draw(&drafts)).await?, whole))
         }
+    }
+}
+
+/// A tile of an earlier state: nothing of it is remembered but the tile.
+async fn earlier(
+    app: &Arc<App>,
+    key: &Key,
+    all: &[&Arc<TileView>],
+    commit: CommitNumber,
+) -> Result<Vec<u8>> {
+    let (store, tile) = (app.store.as_ref(), key.tile);
+    let mut read: Vec<Places> = vec![];
+    for view in all {
+        let question = FeatureQuery {
+            as_of: Some(commit),
+            ..view.question()
+        };
+        read.push(places_around(store, view, &question, tile).await?);
+    }
+    if let Subject::AllClusters | Subject::Clusters(_) = key.subject {
+        return apart(move || draw_clusters(tile, &clusters(&joined(&read), tile))).await;
+    }
+    let mut drafts = vec![];
+    for (view, places) in all.iter().zip(read) {
+        let thinned = apart(move || Thinned::new(&only(&places), tile)).await?;
+        let mut draft = Draft::new(layer_name(app, view), thinned);
+        fill(
+            store,
+            &mut draft,
+            &view.feature_type,
+            key.lang,
+            Some(commit),
+        )
+        .await?;
+        drafts.push(draft);
+    }
+    apart(move || draw(&drafts)).await
+}
+
+/// One view of all these places.
+fn joined(read: &[Places]) -> View<'_> {
+    let members = read.iter().map(|places| Member {
+        places,
+        hidden: vec![],
+    });
+    View {
+        members: members.collect(),
     }
 }
 
@@ -162,17 +212,7 @@ async fn together(
     for view in &views {
         read.push(places_around(app.store.as_ref(), view, &view.question(), tile).await?);
     }
-    apart(move || {
-        let members = read.iter().map(|places| Member {
-            places,
-            hidden: vec![],
-        });
-        let view = View {
-            members: members.collect(),
-        };
-        clusters(&view, tile)
-    })
-    .await
+    apart(move || clusters(&joined(&read), tile)).await
 }
 
 /// Asks of what is remembered of a view, or of what the store says about the tile.
@@ -256,7 +296,8 @@ pub(crate) async fn filtered(
     }
     let thinned = apart(move || Thinned::new(&only(&found), tile)).await?;
     let mut draft = Draft::new(layer_name(app, view), thinned);
-    fill(store, &mut draft, &view.feature_type, lang).await?;
+    let ft = &view.feature_type;
+    fill(store, &mut draft, ft, lang, question.as_of).await?;
     Ok(Made::new(apart(move || draw(&[draft])).await?))
 }
 

@@ -83,12 +83,14 @@ impl Tiles {
                 .map_or_else(|_| Stale::all(), |view| changes.stale(&self.atlas, view));
             of_types.insert(ft.id().to_owned(), stale);
         }
-        self.cache.forget(|key| match &key.subject {
+        let present = |key: &Key| key.as_of.is_none();
+        let stale = |key: &Key| match &key.subject {
             Subject::All | Subject::AllClusters => of_layers.holds(key.tile),
             Subject::Type(ft) | Subject::Clusters(ft) => {
                 of_types.get(&**ft).is_none_or(|s| s.holds(key.tile))
             }
-        });
+        };
+        self.cache.forget(|key| present(key) && stale(key));
     }
 }
 

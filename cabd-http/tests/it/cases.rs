@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use cabd::{ChangeHead, FeatureStoreExt, Operation};
 
 use crate::described::*;
+use crate::ogc::*;
+use crate::recent::*;
 use crate::refusals::*;
 use crate::support::{Database, Here, id};
 
@@ -53,6 +55,12 @@ cases! {
     what_is_not_there_is_404
     problems_speak_french
     a_known_answer_is_304_until_somebody_writes
+    an_answer_is_given_again_with_its_headers
+    another_question_is_another_answer
+    a_write_ends_what_was_kept
+    collections_are_found_from_the_landing_page
+    pages_of_items_follow_each_other
+    items_are_chosen_by_box_time_and_attributes
 }
 
 async fn a_list_holds_every_feature_once_and_says_how_many(here: &Here) {

@@ -136,6 +136,12 @@ impl AuditStore for Slow {
     ) -> Result<BoxStream<cabd::store::Changeset>> {
         self.inner.changesets(after, until).await
     }
+    async fn release(&self, release: &cabd::store::Release) -> Result<()> {
+        self.inner.release(release).await
+    }
+    async fn releases(&self) -> Result<Vec<cabd::store::Release>> {
+        self.inner.releases().await
+    }
     async fn last_change(&self, feature: cabd::Uuid) -> Result<CommitNumber> {
         self.inner.last_change(feature).await
     }

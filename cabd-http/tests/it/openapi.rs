@@ -104,6 +104,11 @@ async fn every_parameter_is_read_and_no_other_is_described() {
         "options",
         "lang",
         "format",
+        "as-of",
+        "since",
+        "from",
+        "to",
+        "attribute",
     ]
     .into();
     let mut seen = BTreeSet::new();

@@ -4,19 +4,29 @@
 use cabd_http::Settings;
 use serde_json::Value;
 
-use crate::support::{Got, Here, id};
+use crate::support::{Database, Got, Here, id, writing};
 
 /// Headers that belong to the shape.
-const HEADERS: [&str; 6] = [
+const HEADERS: [&str; 8] = [
     "content-type",
     "content-language",
     "content-range",
     "content-disposition",
     "vary",
     "allow",
+    "accept-patch",
+    "location",
 ];
-/// Values that differ from run to run.
-const MOMENTS: [&str; 3] = ["download_datetime", "timestamp", "request_id"];
+/// Values that differ from run to run, and from store to store.
+const MOMENTS: [&str; 7] = [
+    "download_datetime",
+    "timestamp",
+    "request_id",
+    "store",
+    "commit",
+    "changes",
+    "last_modified",
+];
 
 fn settle(value: &mut Value) {
     match value {
@@ -34,8 +44,8 @@ fn settle(value: &mut Value) {
     }
 }
 
-fn shown(path: &str, got: &Got) -> String {
-    let mut text = format!("GET {path}\n{}\n", got.status);
+fn shown(method: &str, path: &str, got: &Got) -> String {
+    let mut text = format!("{method} {path}\n{}\n", got.status);
     for name in HEADERS {
         // A file is named with the moment.
         let value = got.header(name).split("-20").next().unwrap_or_default();
@@ -54,18 +64,27 @@ fn shown(path: &str, got: &Got) -> String {
     text + "\n" + &body
 }
 
-#[tokio::test]
-async fn every_answer_has_its_shape() {
-    let here = Here::memory().await;
+/// What the service holds on to is of the store's kind; the shapes are not.
+fn settings() -> Settings {
+    Settings {
+        status: true,
+        ..writing()
+    }
+}
+
+async fn reads(here: &Here) {
     let dam = id(1);
     for (name, path) in [
         ("types", "/features/types?lang=fr".to_owned()),
         ("type", "/features/types/modelled_crossings".to_owned()),
-        ("list_of_all", "/features".to_owned()),
-        ("list_of_type", "/features/waterfalls".to_owned()),
+        ("list_of_all", "/features?sort=cabd_id".to_owned()),
+        (
+            "list_of_type",
+            "/features/waterfalls?sort=cabd_id".to_owned(),
+        ),
         (
             "list_as_csv",
-            "/features/waterfalls?format=csv&attributes=simple&lang=fr".to_owned(),
+            "/features/waterfalls?format=csv&attributes=simple&lang=fr&sort=cabd_id".to_owned(),
         ),
         ("list_of_nothing", "/features/dams?bbox=0,0,1,1".to_owned()),
         ("feature", format!("/features/dams/{dam}")),
@@ -75,6 +94,20 @@ async fn every_answer_has_its_shape() {
             "sources_as_json",
             format!("/features/datasources/{dam}?format=json&fields=all"),
         ),
+        ("every_source", "/features/datasources?lang=fr".to_owned()),
+        (
+            "summary",
+            "/features/summary/dams?by=size_class_code,height_m&lang=fr".to_owned(),
+        ),
+        ("tiles", "/tiles/dams/tilejson.json".to_owned()),
+        ("clusters", "/clustertile/tilejson.json?lang=fr".to_owned()),
+        ("tile_outside", "/tiles/dams/2/4/0.mvt".to_owned()),
+        (
+            "dictionary",
+            "/docs?format=csv&options=waterfalls".to_owned(),
+        ),
+        ("status", "/status".to_owned()),
+        ("findings", "/status/findings".to_owned()),
         ("bad_box", "/features/dams?bbox=1,2,3".to_owned()),
         (
             "bad_filter_in_french",
@@ -86,13 +119,84 @@ async fn every_answer_has_its_shape() {
         ("nowhere", "/nowhere?lang=fr".to_owned()),
     ] {
         let got = here.get(&path).await;
-        insta::assert_snapshot!(name, shown(&path, &got));
+        insta::assert_snapshot!(name, shown("GET", &path, &got));
     }
+}
+
+async fn changes(here: &Here) {
+    let dam = format!("/features/dams/{}", id(1));
+    let (list, changed) = (
+        "/features/dams?no_source=a%20test".to_owned(),
+        format!("{dam}?data_source={}", id(901)),
+    );
+    let new = format!(
+        r#"{{"type":"Feature","geometry":{{"type":"Point","coordinates":[-75,45]}},"properties":{{"cabd_id":"{}","dam_name_en":"New"}}}}"#,
+        id(31)
+    );
+    let tag = here.ok(&dam).await.header("etag").to_owned();
+    let old = [("if-match", "\"r0-0-0000000000000000\"")];
+    for (name, method, path, headers, body) in [
+        ("created", "POST", list.as_str(), &[][..], new.as_str()),
+        ("there_already", "POST", &list, &[], new.as_str()),
+        ("without_a_state", "PATCH", dam.as_str(), &[], "{}"),
+        (
+            "from_an_old_state",
+            "PATCH",
+            &changed,
+            &old,
+            r#"{"properties":{"height_m":5}}"#,
+        ),
+        (
+            "not_a_value",
+            "PATCH",
+            &changed,
+            &[("if-match", tag.as_str())],
+            r#"{"properties":{"height_m":"tall","size_class_code":77}}"#,
+        ),
+        (
+            "patched",
+            "PATCH",
+            &changed,
+            &[("if-match", tag.as_str())],
+            r#"{"properties":{"size_class_code":2}}"#,
+        ),
+        ("what_is_allowed", "OPTIONS", &dam, &[], ""),
+        ("not_json", "POST", "/changesets", &[], "{"),
+    ] {
+        let got = here.send(method, path, headers, body).await;
+        insta::assert_snapshot!(name, shown(method, path, &got));
+    }
+}
+
+async fn shapes(here: &Here) {
+    reads(here).await;
+    changes(here).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_has_its_shape() {
+    shapes(&Here::memory_with(settings()).await).await;
     let few = Settings {
         max_features: 2,
         ..Settings::default()
     };
     let here = Here::memory_with(few).await;
     let path = "/features/dams";
-    insta::assert_snapshot!("too_many", shown(path, &here.get(path).await));
+    insta::assert_snapshot!("too_many", shown("GET", path, &here.get(path).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_has_its_shape_from_a_spatialite_file() {
+    shapes(&Here::sqlite_with(settings()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_has_its_shape_from_postgis() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let store = cabd::create(&database.url).await.unwrap();
+    let here = Here::over(store, settings()).await;
+    shapes(&here).await;
+    here.store.close().await.unwrap();
 }

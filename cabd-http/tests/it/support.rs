@@ -162,9 +162,10 @@ impl Here {
 
     /// An answer that must be 200.
     #[track_caller]
-    pub fn ok(&self, path: &str) -> impl Future<Output = Got> {
+    pub fn ok(&self, path: impl AsRef<str>) -> impl Future<Output = Got> {
         let at = std::panic::Location::caller();
         async move {
+            let path = path.as_ref();
             let got = self.get(path).await;
             assert_eq!(got.status, 200, "{at}: {path}: {}", got.text());
             got

@@ -158,13 +158,23 @@ pub(crate) fn changes(catalog: &Catalog, query: &ChangeQuery) -> Result<Query> {
         params.push(Param::Many(DataType::Uuid, ids));
         conditions.push_str(&format!(" AND l.cabd_id = ANY(${}::uuid[])", params.len()));
     }
+    if let Some((commit, revision)) = query.read {
+        params.extend([Param::from(commit.0), Param::from(revision)]);
+        let n = params.len();
+        conditions.push_str(&format!(
+            " AND NOT (c.revision = ${} AND l.revision <= ${n})",
+            n - 1
+        ));
+    }
+    let limit = query.limit.map(|n| format!(" LIMIT {n}"));
     Ok(Query {
         text: format!(
             "SELECT l.revision, c.revision, l.datetime, coalesce(c.author, l.username), l.schemaname, l.tablename, \
              l.action, l.cabd_id, l.datasource_id, l.id_pk, l.row_key, l.oldvalues::text, ({new})::text \
              FROM cabd.changeset c JOIN {log} l ON l.changeset = c.id \
              WHERE c.revision > $1 AND ($2::int8 IS NULL OR c.revision <= $2){conditions} \
-             ORDER BY c.revision, l.revision"
+             ORDER BY c.revision, l.revision{}",
+            limit.unwrap_or_default()
         ),
         params,
     })
@@ -197,7 +207,7 @@ fn function(t: &Table) -> String {
             tests.push_str(&test);
         }
     }
-    let moved: Vec<String> = (0..t.key).map(|i| differs(t, i)).collect();
+    let moved: Vec<String> = t.identity().iter().map(|i| differs(t, *i)).collect();
     format!(
         "DECLARE\n    o jsonb := '{{}}';\n    n jsonb := '{{}}';\nBEGIN\n    \
          IF tg_op = 'UPDATE' AND NOT ({moved}) THEN\n{tests}        \

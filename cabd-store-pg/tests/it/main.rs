@@ -9,5 +9,6 @@ mod doctor;
 mod evolution;
 mod features;
 mod load;
+mod past;
 mod server;
 mod waits;

@@ -19,6 +19,12 @@ pub(crate) const GATHERED: &str =
 pub(crate) const CHANGESETS: &str = "SELECT id, datetime, author, reason, kind, client, reviewer, datasource_id \
      FROM cabd_changeset WHERE id > ?1 AND id <= ?2 ORDER BY id";
 
+pub(crate) const RELEASE: &str =
+    "INSERT INTO cabd_release (name, revision, datetime, author, note) VALUES (?, ?, ?, ?, ?)";
+
+pub(crate) const RELEASES: &str =
+    "SELECT name, revision, datetime, author, note FROM cabd_release ORDER BY revision, datetime";
+
 fn list(values: Vec<Value>) -> SqlValue {
     SqlValue::Text(Value::List(values).to_json().to_string())
 }
@@ -50,6 +56,14 @@ pub(crate) fn changes(catalog: &Catalog, query: &ChangeQuery) -> Result<(String,
             values.len()
         ));
     }
+    if let Some((commit, revision)) = query.read {
+        values.extend([SqlValue::from(commit.0), SqlValue::from(revision)]);
+        let n = values.len();
+        conditions.push_str(&format!(
+            " AND NOT (l.changeset = ?{} AND l.revision <= ?{n})",
+            n - 1
+        ));
+    }
     // The unary plus leaves the look-up to the other index.
     let mut changeset = "l.changeset";
     if let Some(ids) = &query.features {
@@ -60,12 +74,14 @@ pub(crate) fn changes(catalog: &Catalog, query: &ChangeQuery) -> Result<(String,
         ));
         changeset = "+l.changeset";
     }
+    let limit = query.limit.map(|n| format!(" LIMIT {n}"));
     Ok((
         format!(
             "SELECT l.revision, l.changeset, l.datetime, COALESCE(c.author, l.username), l.schemaname, l.tablename, \
              l.action, l.cabd_id, l.datasource_id, l.id_pk, l.row_key, l.oldvalues, {new} \
              FROM {log} AS l CROSS JOIN cabd_changeset AS c ON c.id = l.changeset \
-             WHERE {changeset} > ?1 AND {changeset} <= ?2{conditions} ORDER BY l.changeset, l.revision"
+             WHERE {changeset} > ?1 AND {changeset} <= ?2{conditions} ORDER BY l.changeset, l.revision{}",
+            limit.unwrap_or_default()
         ),
         values,
     ))

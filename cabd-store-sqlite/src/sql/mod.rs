@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod ddl;
 pub(crate) mod derive;
 pub(crate) mod expr;
+mod json;
 pub(crate) mod metadata;
 pub(crate) mod triggers;
 pub(crate) mod views;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cabd_core::catalog::{Relation, Table};
 
-use super::ddl::{NEW_UUID, is_array};
-use super::{flat, table_name};
+use super::ddl::NEW_UUID;
+use super::{flat, json, table_name};
 use crate::spatial::{identifier, literal};
 use cabd_core::DataType;
 
@@ -197,13 +197,14 @@ pub(crate) fn log_ids(t: &Table, row: &str) -> [String; 4] {
 
 const UUID_LIKE: &str = "'________-____-____-____-____________'";
 
-/// A condition that two rows have the same key, or another.
-fn keys(t: &Table, what: &str, join: &str) -> String {
-    let all: Vec<String> = t.columns[..t.key]
+/// A condition that two rows are one row of one feature.
+fn same_row(t: &Table) -> String {
+    let same = |i: &usize| format!("NEW.{0} IS OLD.{0}", identifier(&t.columns[*i].name));
+    t.identity()
         .iter()
-        .map(|c| format!("NEW.{0} {what} OLD.{0}", identifier(&c.name)))
-        .collect();
-    all.join(join)
+        .map(same)
+        .collect::<Vec<_>>()
+        .join(" AND ")
 }
 
 /// The key of a row as one text.
@@ -213,31 +214,6 @@ fn key_text(t: &Table, row: &str) -> String {
         .map(|c| format!("{row}{}", identifier(&c.name)))
         .collect();
     all.join(" || '|' || ")
-}
-
-/// The values of a row as JSON, nulls left out.
-pub(crate) fn row_json(t: &Table, row: &str) -> String {
-    let pairs: Vec<String> = t
-        .columns
-        .iter()
-        .map(|c| {
-            let v = format!("{row}{}", identifier(&c.name));
-            format!(
-                "CASE WHEN {v} IS NULL THEN '' ELSE {} END",
-                pair(&c.name, &v, &c.data_type)
-            )
-        })
-        .collect();
-    format!("'{{' || substr({}, 2) || '}}'", pairs.join(" || "))
-}
-
-fn pair(name: &str, value: &str, data_type: &DataType) -> String {
-    let name = serde_json::Value::from(name).to_string();
-    format!(
-        "',' || {} || {}",
-        literal(&format!("{name}:")),
-        quoted(value, data_type)
-    )
 }
 
 /// The log of inserts and deletes (the whole row) and of updates (changed columns, old and new).
@@ -253,26 +229,6 @@ pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
         let ids = log_ids(t, row).join(", ");
         format!("{into} VALUES ({who}, '{action}', {ids}, {old}, {new});")
     };
-    let json = |row: &str| {
-        let pairs: Vec<String> = t
-            .columns
-            .iter()
-            .skip(t.key)
-            .map(|c| {
-                let id = identifier(&c.name);
-                let pair = pair(&c.name, &format!("{row}{id}"), &c.data_type);
-                format!("CASE WHEN NEW.{id} IS NOT OLD.{id} THEN {pair} ELSE '' END")
-            })
-            .collect();
-        format!("'{{' || substr({}, 2) || '}}'", pairs.join(" || "))
-    };
-    let changed: Vec<String> = t
-        .columns
-        .iter()
-        .skip(t.key)
-        .filter(|c| !c.follows)
-        .map(|c| format!("NEW.{0} IS NOT OLD.{0}", identifier(&c.name)))
-        .collect();
     let first = identifier(&t.columns[0].name);
     let table = table_name(t);
     let name = literal(&flat(t));
@@ -296,7 +252,7 @@ pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
         .map(|c| format!("EXISTS (SELECT 1 FROM {table} AS t WHERE {c})"))
         .collect();
     let ids = log_ids(t, "t.").join(", ");
-    let row = row_json(t, "t.");
+    let row = json::row(t, "t.");
     let key = key_text(t, "t.");
     let remember = format!(
         "DELETE FROM cabd_audit_replaced; INSERT INTO cabd_audit_replaced \
@@ -310,13 +266,13 @@ pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
         key_text(t, "NEW."),
         there("r.row")
     );
-    let inserted = log("NEW.", "INSERT", "NULL", &row_json(t, "NEW."));
-    let deleted = log("OLD.", "DELETE", &row_json(t, "OLD."), "NULL");
+    let inserted = log("NEW.", "INSERT", "NULL", &json::row(t, "NEW."));
+    let deleted = log("OLD.", "DELETE", &json::row(t, "OLD."), "NULL");
     let forget = format!(
         "DELETE FROM cabd_audit_replaced WHERE tablename = {name} AND row = {};",
         key_text(t, "OLD.")
     );
-    let same_key = keys(t, "IS", " AND ");
+    let same_key = same_row(t);
     let mut all = vec![
         trigger(
             t,
@@ -341,7 +297,7 @@ pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
             &replaced,
         ),
         trigger(t, "ad", "AFTER DELETE", "", &format!("{deleted} {forget}")),
-        // Another key is another row; SQLite rows get their identifier in an update of its own.
+        // Another key or feature is another row; SQLite rows get their identifier in an update of its own.
         trigger(
             t,
             "ak",
@@ -357,43 +313,16 @@ pub(crate) fn audit(t: &Table) -> Vec<(String, String)> {
             &deleted,
         ),
     ];
-    if !changed.is_empty() {
-        all.push(trigger(
-            t,
-            "au",
-            "AFTER UPDATE",
-            &format!(
-                "WHEN {same_key} AND NEW.{first} IS NOT NULL AND ({})",
-                changed.join(" OR ")
-            ),
-            &log("NEW.", "UPDATE", &json("OLD."), &json("NEW.")),
-        ));
+    if t.columns[t.key..].iter().any(|c| !c.follows) {
+        let ids = log_ids(t, "NEW.").join(", ");
+        let updated = format!(
+            "{into} SELECT {who}, 'UPDATE', {ids}, o, n FROM ({}) WHERE more;",
+            json::changed(t)
+        );
+        let when = format!("WHEN {same_key} AND NEW.{first} IS NOT NULL");
+        all.push(trigger(t, "au", "AFTER UPDATE", &when, &updated));
     }
     all
-}
-
-/// A value that is not null as JSON text; reals with every digit, geometries as hexadecimal.
-fn quoted(v: &str, data_type: &DataType) -> String {
-    let any = format!(
-        "CASE WHEN typeof({v}) = 'blob' THEN '\"' || hex({v}) || '\"' ELSE json_quote({v}) END"
-    );
-    match data_type {
-        // `hex` of null is an empty text.
-        DataType::Geometry(_) => {
-            format!("CASE WHEN {v} IS NULL THEN 'null' ELSE '\"' || hex({v}) || '\"' END")
-        }
-        DataType::Double | DataType::Numeric => format!(
-            "CASE WHEN typeof({v}) = 'real' AND abs({v}) < 9e999 THEN printf('%!.17g', {v}) \
-             WHEN typeof({v}) = 'real' THEN json_quote(CAST({v} AS TEXT)) ELSE {any} END"
-        ),
-        DataType::Boolean => {
-            format!("CASE {v} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE {any} END")
-        }
-        t if is_array(t) => format!(
-            "CASE WHEN {v} IS NULL THEN 'null' WHEN json_valid({v}) THEN {v} ELSE {any} END"
-        ),
-        _ => any,
-    }
 }
 
 /// The view of the log: rows of bulk loads show what is there under what later changes have replaced, nulls left out.
@@ -417,7 +346,7 @@ pub(crate) fn audit_log(tables: &[Arc<Table>]) -> String {
         present.push_str(&format!(
             " WHEN {} THEN (SELECT {} FROM {} AS t WHERE {})",
             literal(&t.qualified()),
-            row_json(t, "t."),
+            json::row(t, "t."),
             table_name(t),
             key.join(" AND ")
         ));

@@ -7,4 +7,5 @@ mod documented;
 mod evolution;
 mod foreign;
 mod random;
+mod releases;
 mod shipped;

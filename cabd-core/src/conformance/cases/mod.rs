@@ -10,6 +10,7 @@ pub mod derived;
 pub mod editing;
 pub mod evolution;
 pub mod evolution_of_types;
+pub mod feed;
 pub mod filters;
 pub mod followed;
 pub mod identity;
@@ -19,6 +20,7 @@ pub mod merging;
 pub mod names;
 pub mod paging;
 pub mod parts;
+pub mod past;
 pub mod queries;
 pub mod reverting;
 pub mod space;
@@ -292,6 +294,28 @@ macro_rules! __conformance_cases {
                 entries_name_their_rows
                 changes_are_asked_by_relation_feature_and_commit
                 a_changeset_says_who_when_and_why
+            }
+            past {
+                random_answers_are_given_again
+                an_earlier_feature_is_read_with_what_was_around_it
+                pages_of_an_earlier_state_follow_each_other
+                a_place_is_looked_for_where_features_were
+                a_commit_that_was_never_made_has_no_state
+                an_earlier_state_survives_a_change_of_the_catalogue
+                a_feature_has_a_history_in_words
+                a_commit_is_found_by_its_time
+                an_attribute_that_went_and_came_back_has_its_past
+                the_last_change_of_then_is_that_of_then
+                an_earlier_state_is_read_while_others_write
+            }
+            feed {
+                a_feed_tells_every_change_once_and_goes_on_from_any_place
+                a_feed_is_narrowed_by_type_place_and_attribute
+                a_feed_tells_nothing_about_people
+                who_follows_the_feed_misses_nothing_while_many_write
+                a_row_that_moves_is_told_of_both_features
+                two_states_differ_by_what_has_changed
+                a_release_is_a_name_that_never_moves
             }
             updates {
                 a_suggested_update_marks_its_feature_until_it_is_done

@@ -172,7 +172,7 @@ async fn remembered(
 ) -> (Vec<u8>, Vec<u8>) {
     let thinned = atlas.with(view, |v| Thinned::new(v, tile)).expect("known");
     let mut draft = Draft::new(&view.feature_type, thinned);
-    fill(store, &mut draft, &view.feature_type, Lang::En)
+    fill(store, &mut draft, &view.feature_type, Lang::En, None)
         .await
         .unwrap();
     assert_eq!(draft.wanted().len(), 0, "everything is still there");

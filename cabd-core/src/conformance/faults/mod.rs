@@ -20,7 +20,8 @@ use crate::query::FeatureQuery;
 use crate::store::{
     Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, ChangeQuery,
     Changeset, DeriveStream, FeatureStore, FeatureStoreExt, FeatureStream, Finding, Hooks,
-    LogEntry, OperationStream, Record, RecordQuery, RecordStream, Store, StoreInfo, operations,
+    LogEntry, OperationStream, Record, RecordQuery, RecordStream, Release, Store, StoreInfo,
+    operations,
 };
 
 /// One way to be wrong.
@@ -500,6 +501,14 @@ impl AuditStore for Faulty {
         let entries = self.inner.changes(query).await?;
         let spoiled = entries.try_filter_map(move |e| async move { Ok(spoil::entry(fault, e)) });
         Ok(spoiled.boxed())
+    }
+
+    async fn release(&self, release: &Release) -> Result<()> {
+        self.inner.release(release).await
+    }
+
+    async fn releases(&self) -> Result<Vec<Release>> {
+        self.inner.releases().await
     }
 
     async fn last_change(&self, feature: Uuid) -> Result<CommitNumber> {

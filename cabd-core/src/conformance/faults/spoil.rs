@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::Fault;
 use crate::error::Result;
-use crate::feature::{Action, FeatureBatch, Operation};
+use crate::feature::{Action, FeatureBatch, Operation, Places};
 use crate::geometry::Geometry;
 use crate::lang::Lang;
 use crate::query::{FeatureQuery, Filter, Operator};
@@ -157,7 +157,12 @@ fn rearranged(
         return Ok(batches);
     };
     let next = batches.last().and_then(|b| b.next.clone());
-    let all = FeatureBatch { batch, next };
+    let places = Places::default();
+    let all = FeatureBatch {
+        batch,
+        next,
+        places,
+    };
     let order: UInt32Array = arrange(&all).into_iter().map(|i| i as u32).collect();
     let columns = all.batch.columns().iter();
     let columns = columns
@@ -167,6 +172,7 @@ fn rearranged(
     Ok(vec![FeatureBatch {
         batch,
         next: all.next,
+        places: all.places,
     }])
 }
 

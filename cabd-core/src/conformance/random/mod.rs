@@ -13,6 +13,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::world::{Contents, contents, furnish};
+use crate::catalog::{CatalogChange, Manifest, Relation};
 use crate::error::{Error, Result};
 use crate::feature::{ChangeHead, FeatureBatch};
 use crate::id::CommitNumber;
@@ -80,7 +81,10 @@ async fn same_contents(
         let mut log: Vec<_> = since
             .map(|e| {
                 let place = (e.schema.clone(), e.table.clone(), e.action.clone());
-                (e.commit.0 - start.0, place, e.cabd_id, e.author.clone())
+                // Equal numbers, texts, instants and places are written alike, down to the last digit.
+                let values = format!("{:?} {:?} {:?}", e.row_key, e.old, e.new);
+                let ids = (e.cabd_id, e.datasource_id, e.id_pk);
+                (e.commit.0 - start.0, place, ids, e.author.clone(), values)
             })
             .collect();
         log.sort();
@@ -90,6 +94,49 @@ async fn same_contents(
     assert_eq!(a.len(), b.len(), "{at}: entries of the log");
     for (a, b) in a.iter().zip(&b) {
         assert_eq!(a, b, "{at}: an entry of the log");
+    }
+}
+
+/// Plays random changes on a store, asks random questions after each, and asks them again in the end, of the state of
+/// then: every answer must be as it was.
+pub async fn remember(store: &dyn Store, seed: u64, steps: usize) {
+    furnish(store).await;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut model = Model::default();
+    let mut known = vec![];
+    let change = CatalogChange::of(Manifest::default())
+        .rename("weirs.height_m", "tallness_m")
+        .drop("weirs.comments")
+        .retire("weirs.built_year");
+    let (away, back) = (steps / 3, steps / 2);
+    for step in 0..steps {
+        // The catalogue changes, and is again as it was; in between nobody asks.
+        if step == away {
+            store.evolve(&change).await.unwrap();
+        } else if step == back {
+            store.evolve(&CatalogChange::undo(None)).await.unwrap();
+        }
+        let catalog = store.catalog().await.unwrap();
+        let (next, mut ops) = model.change(&catalog, &mut rng);
+        // Labels are those of today.
+        ops.retain(|op| !matches!(op.relation, Relation::Codes(_)));
+        let done = store.apply(&ChangeHead::default(), operations(ops)).await;
+        if done.is_ok() {
+            model = next;
+        }
+        for _ in 0..if (away..back).contains(&step) { 0 } else { 3 } {
+            let q = questions::question(&catalog, &model, &mut rng);
+            if let (Ok(answer), Ok(count)) = (store.collect(&q).await, store.count(&q).await) {
+                known.push((store.head().await.unwrap(), q, answer, count));
+            }
+        }
+    }
+    for (commit, mut q, answer, count) in known {
+        let at = format!("seed {seed}, as of {commit}");
+        q.as_of = Some(commit);
+        let again = store.collect(&q).await.unwrap();
+        same_answer(&answer, &again, &q, &at);
+        assert_eq!(store.count(&q).await.unwrap(), count, "{at}: {q:#?}");
     }
 }
 

@@ -54,6 +54,7 @@ pub struct GeoJsonWriter<W> {
     service_root: Option<String>,
     metadata: Option<Metadata>,
     collection: bool,
+    feature_id: bool,
     rows: u64,
 }
 
@@ -78,6 +79,7 @@ impl<W: Write + Send> GeoJsonWriter<W> {
             service_root: options.service_root,
             metadata: options.metadata,
             collection: true,
+            feature_id: options.feature_id,
             rows: 0,
         })
     }
@@ -129,7 +131,16 @@ impl<W: Write + Send> FeatureWriter for GeoJsonWriter<W> {
             if self.collection && self.rows > 0 {
                 out.extend_from_slice(b",\n");
             }
-            out.extend_from_slice(b"{\"type\":\"Feature\",\"geometry\":");
+            out.extend_from_slice(b"{\"type\":\"Feature\",");
+            if let Some(id) = columns
+                .first()
+                .filter(|c| self.feature_id && c.id(row).is_some())
+            {
+                out.extend_from_slice(b"\"id\":");
+                id.push(out, row).map_err(|()| damaged(None))?;
+                out.push(b',');
+            }
+            out.extend_from_slice(b"\"geometry\":");
             match &geometry {
                 Some(Cells::Wkb(wkb)) if wkb.is_valid(row) => {
                     push_geometry_or_null(out, wkb.value(row))
@@ -353,6 +364,20 @@ fn push_metadata(out: &mut Vec<u8>, metadata: &Metadata, empty: bool) {
         push_text(out, licence);
         out.push(b',');
     }
+    if let Some(state) = &metadata.state {
+        out.extend_from_slice(b"\"as_of\":{\"commit\":");
+        push_i64(out, state.commit.0);
+        if let Some(t) = state.datetime {
+            out.extend_from_slice(b",\"datetime\":\"");
+            push_instant(out, t.as_microsecond());
+            out.push(b'"');
+        }
+        if let Some(release) = &state.release {
+            out.extend_from_slice(b",\"release\":");
+            push_text(out, release);
+        }
+        out.extend_from_slice(b"},");
+    }
     if !empty && !metadata.data_version.is_empty() {
         out.extend_from_slice(b"\"data_version\":{");
         for (i, (feature_type, version)) in metadata.data_version.iter().enumerate() {
@@ -383,6 +408,24 @@ mod tests {
         let mut out = vec![];
         push_text(&mut out, &all);
         assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), all);
+    }
+
+    #[test]
+    fn the_metadata_say_which_state_was_read() {
+        let metadata = Metadata {
+            state: Some(crate::format::Stamp {
+                commit: crate::id::CommitNumber(12),
+                datetime: Some("2026-11-22T01:02:03Z".parse().unwrap()),
+                release: Some("v1".into()),
+            }),
+            ..Metadata::default()
+        };
+        let mut out = vec![];
+        push_metadata(&mut out, &metadata, false);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            r#""metadata":{"as_of":{"commit":12,"datetime":"2026-11-22T01:02:03Z","release":"v1"},"data_srid":4617},"#
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub use views::{TileView, tile_views};
 use super::{FeatureStore, Store};
 use crate::catalog::TILE_SET;
 use crate::error::Result;
+use crate::id::CommitNumber;
 use crate::lang::Lang;
 use crate::query::{FeatureQuery, Selection};
 use crate::tile::{
@@ -46,7 +47,7 @@ pub async fn places(store: &dyn FeatureStore, question: &FeatureQuery) -> Result
     Ok(gathered.sort())
 }
 
-/// Reads what the layer shows of each feature of a type or super type. Features that are no more stay wanted.
+/// Reads what the layer shows of each feature of a type or super type, in the state of a commit where one is named. Features that are no more stay wanted.
 ///
 /// # Errors
 /// As [`FeatureStore::features`].
@@ -55,6 +56,7 @@ pub async fn fill(
     draft: &mut Draft,
     feature_type: &str,
     lang: Lang,
+    as_of: Option<CommitNumber>,
 ) -> Result<()> {
     if draft.wanted().len() == 0 {
         return Ok(());
@@ -62,6 +64,7 @@ pub async fn fill(
     let mut query = FeatureQuery::of(feature_type);
     query.select = Selection::Set(TILE_SET.to_owned());
     query.lang = lang;
+    query.as_of = as_of;
     query.geometry = draft.needs_geometry();
     let mut ids: Vec<Uuid> = draft.wanted().collect();
     ids.sort_unstable();
@@ -111,7 +114,7 @@ pub async fn tile(store: &dyn Store, question: &FeatureQuery, tile: Tile) -> Res
         attempt += 1;
         let places = places_around(store, &view, question, tile).await?;
         let mut draft = Draft::new(ft.id(), Thinned::new(&only(&places), tile));
-        fill(store, &mut draft, ft.id(), question.lang).await?;
+        fill(store, &mut draft, ft.id(), question.lang, question.as_of).await?;
         if draft.wanted().len() == 0 || attempt == ATTEMPTS {
             return Ok(draw(&[draft]));
         }

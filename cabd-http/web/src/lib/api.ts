@@ -1,4 +1,5 @@
 import type { Feature, FeatureCollection, Geometry } from 'geojson';
+import type { Act } from './history.ts';
 import type { Box, Lang, TypeHead, TypeInfo } from './types.ts';
 
 /** What the service writes into the page. */
@@ -12,6 +13,10 @@ export interface Config {
   basemap: boolean;
   styleUrl: string;
   admin: boolean;
+  /** Whether an area may be a polygon. */
+  area: boolean;
+  /** Whether the service tells what was: histories, and answers as of a date. */
+  past: boolean;
   version: string;
 }
 
@@ -83,6 +88,14 @@ export interface Status {
   features: Record<string, number>;
   changes: { commit: number; rows: { table: string; inserted: number; updated: number; deleted: number }[] }[];
   sources: { type: string; name: string; features: number }[];
+}
+
+/** A state of the inventory that was given a name. */
+export interface Release {
+  name: string;
+  title?: string | null;
+  commit: number;
+  datetime: string;
 }
 
 export interface Finding {
@@ -163,8 +176,17 @@ export class Api {
     return { features, total: total(response), bytes: text.length };
   }
 
-  feature(id: string, lang: Lang, signal?: AbortSignal): Promise<Item> {
-    return this.json(this.url(`/features/${encodeURIComponent(id)}`, undefined, lang), lang, signal);
+  feature(id: string, asOf: string, lang: Lang, signal?: AbortSignal): Promise<Item> {
+    const q = new URLSearchParams(asOf ? { 'as-of': asOf } : {});
+    return this.json(this.url(`/features/${encodeURIComponent(id)}`, q, lang), lang, signal);
+  }
+
+  history(type: string, id: string, lang: Lang, signal?: AbortSignal): Promise<Act[]> {
+    return this.json(this.url(`/features/${encodeURIComponent(type)}/${encodeURIComponent(id)}/history`, undefined, lang), lang, signal);
+  }
+
+  releases(lang: Lang, signal?: AbortSignal): Promise<Release[]> {
+    return this.json(this.url('/releases', undefined, lang), lang, signal);
   }
 
   sources(id: string, lang: Lang, signal?: AbortSignal): Promise<Sources> {

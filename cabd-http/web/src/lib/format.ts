@@ -53,6 +53,18 @@ export function date(lang: Lang, text: string): string {
   return new Intl.DateTimeFormat(LOCALE[lang], { dateStyle: 'long', timeZone: 'UTC' }).format(day);
 }
 
+/** A day and the time of day, here. */
+export function moment(lang: Lang, text: string): string {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return text;
+  return new Intl.DateTimeFormat(LOCALE[lang], { dateStyle: 'long', timeStyle: 'short' }).format(at);
+}
+
+/** Today as days are written in addresses, in the time of the service. */
+export function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
+
 /** A position: `50.6400° N, 68.7270° W`. */
 export function position(lang: Lang, lat: number, lng: number): string {
   const part = (n: number, plus: string, minus: string) =>

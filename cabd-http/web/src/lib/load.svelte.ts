@@ -1,6 +1,25 @@
 /** How long an answer may take before the page says that it is slow. */
 const SLOW_MS = 3000;
 
+let underWay = 0;
+let waiting: (() => void)[] = [];
+
+/** Waits until nothing is being asked for, at most so long. */
+export function quiet(mostMs: number): Promise<void> {
+  return new Promise((done) => {
+    if (underWay === 0) return done();
+    waiting.push(done);
+    setTimeout(done, mostMs);
+  });
+}
+
+function ended() {
+  underWay -= 1;
+  if (underWay > 0) return;
+  for (const done of waiting) done();
+  waiting = [];
+}
+
 /** Something that is asked for, and what came of it. A newer question ends an older one. */
 export class Load<T> {
   value = $state.raw<T | undefined>(undefined);
@@ -23,6 +42,7 @@ export class Load<T> {
     this.error = undefined;
     if (fresh) this.value = undefined;
     const timer = setTimeout(() => (this.slow = true), SLOW_MS);
+    underWay += 1;
     try {
       const value = await ask(abort.signal);
       if (abort.signal.aborted) return;
@@ -35,6 +55,7 @@ export class Load<T> {
       addEventListener('online', () => this.error === e && this.again(), { once: true });
     } finally {
       clearTimeout(timer);
+      ended();
       if (this.#abort === abort) {
         this.busy = false;
         this.slow = false;

@@ -1,8 +1,10 @@
 import { Api, Trouble, type Config } from './api.ts';
+import type { Area } from './area.ts';
 import { applicable, read, written, type Condition, type Words } from './filter.ts';
 import { date, isYear, number, plain, unit } from './format.ts';
 import { fresh, question, readPlace, writePlace, type Place } from './place.ts';
 import { symbols, type Symbol } from './symbols.ts';
+import { closed } from './text.ts';
 import type { Attribute, Box, Lang, TypeHead, TypeInfo } from './types.ts';
 import { text, type TextKey } from './words.ts';
 
@@ -15,7 +17,7 @@ export interface Move {
 function readConfig(): Config {
   const fallback: Config = {
     api: 'cabd-api', all: 'all_features', maxFeatures: 55_000, licence: '', formats: ['json', 'geojson', 'csv'],
-    basemap: false, styleUrl: '', admin: false, version: '',
+    basemap: false, styleUrl: '', admin: false, area: false, past: false, version: '',
   };
   try {
     const written = JSON.parse(document.getElementById('cabd')?.textContent ?? '{}') as Partial<Config> & { cabd?: number };
@@ -24,6 +26,11 @@ function readConfig(): Config {
     return fallback;
   }
 }
+
+const holds = (a: Box, b: Box) => a[0] <= b[0] && a[1] <= b[1] && a[2] >= b[2] && a[3] >= b[3];
+
+/** What names are called in the shipped types, where a mixed answer does not say. */
+export const NAMES = ['name', 'dam_name', 'fall_name', 'structure_name', 'stream_name'];
 
 const THEME = 'cabd-theme';
 
@@ -44,13 +51,20 @@ export class Page {
   /** The type that is asked about. */
   info = $state.raw<TypeInfo | undefined>(undefined);
   trouble = $state.raw<unknown>(undefined);
+  /** Kept when the types are known, or it is known that they cannot be had. */
+  readonly started: Promise<void>;
+  start!: () => void;
   /** What the map shows, once it does. */
   seen = $state.raw<Box | undefined>(undefined);
+  /** Where the features lie, once that is known. */
+  whole = $state.raw<Box | undefined>(undefined);
   move = $state.raw<Move | undefined>(undefined);
   /** The feature that a row of the list or the map points at. */
   pointed = $state<string | undefined>(undefined);
   selected = $state.raw<{ id: string; lat: number; lng: number; type: string } | undefined>(undefined);
-  drawing = $state(false);
+  /** What is being drawn, and how far it is. */
+  drawing = $state<'box' | 'polygon' | undefined>(undefined);
+  sketch = $state.raw<Area | undefined>(undefined);
   dark = $state(false);
   online = $state(navigator.onLine);
   said = $state('');
@@ -71,11 +85,14 @@ export class Page {
   readonly where = $derived(this.#where.split('\n').flatMap((text) => read(text) ?? []));
   readonly #asked = $derived(question({ ...this.place, where: this.where }, this.members).toString());
   readonly question = $derived(new URLSearchParams(this.#asked));
+  /** What the map shows, where that is not all there is. */
+  readonly part = $derived(this.seen && this.whole && holds(this.seen, this.whole) ? undefined : this.seen);
   readonly words = $derived.by(() => this.makeWords());
 
   #infos = new Map<string, Promise<TypeInfo>>();
 
   constructor() {
+    this.started = new Promise((done) => (this.start = done));
     const browser: Lang = document.documentElement.lang === 'fr' ? 'fr' : 'en';
     this.place = this.#read(browser);
     const kept = this.#stored();
@@ -103,9 +120,17 @@ export class Page {
     }
   }
 
+  /** The day or commit of `asOf` in words. */
+  get then(): string {
+    const { asOf } = this.place;
+    return asOf.includes('-') ? date(this.lang, asOf) : this.t('commit', { n: asOf });
+  }
+
   #read(lang: Lang): Place {
     const path = location.pathname.slice(new URL(this.base).pathname.length);
-    return readPlace(path, location.search, lang);
+    const place = readPlace(path, location.search, lang);
+    // A service that does not tell what was shows what is.
+    return this.config.past ? place : { ...place, asOf: '' };
   }
 
   t = (key: TextKey, values?: Record<string, string | number>): string => text(this.lang, key, values);
@@ -208,7 +233,7 @@ export class Page {
     const lang = this.lang;
     const first = info?.name_attribute ?? 'name_en';
     const names = [first.replace(/_(en|fr)$/, `_${lang}`), first, first.replace(/_(en|fr)$/, lang === 'en' ? '_fr' : '_en')];
-    const more = ['facility_name', 'stream_name', 'river_name', 'waterbody_name'].flatMap((n) => [`${n}_${lang}`, n, `${n}_en`, `${n}_fr`]);
+    const more = [...NAMES, 'facility_name', 'river_name', 'waterbody_name'].flatMap((n) => [`${n}_${lang}`, n, `${n}_en`, `${n}_fr`]);
     for (const name of [...names, ...more]) {
       const value = properties[name];
       if (typeof value === 'string' && value.trim()) return value;
@@ -239,7 +264,7 @@ export class Page {
       is: t('is'), isNot: t('isNot'), or: t('or'), and: t('and'), less: t('less'), atMost: t('atMost'), more: t('more'),
       atLeast: t('atLeast'), contains: t('containsWord'), empty: t('emptyWord'), given: t('givenWord'),
       between: (from, to) => t('between', { from, to }),
-      quote: (v) => (lang === 'fr' ? `«\u00a0${v}\u00a0»` : `“${v}”`),
+      quote: (v) => (lang === 'fr' ? `«\u00a0${closed(v)}\u00a0»` : `“${closed(v)}”`),
       number: (v, a) => (Number.isFinite(Number(v)) ? this.value(Number(v), { ...a, values: undefined }) : this.value(v, a)),
     };
   }

@@ -1,6 +1,7 @@
+import { narrow, readArea, writeArea, type Area } from './area.ts';
 import { read, written, type Condition } from './filter.ts';
 import { isId } from './text.ts';
-import type { Box, Lang } from './types.ts';
+import type { Lang } from './types.ts';
 
 /** The rooms of the page. */
 export const ROOMS = ['types', 'filter', 'list', 'charts', 'download', 'about'] as const;
@@ -27,7 +28,7 @@ export interface Place {
   where: Condition[];
   /** A part of a name. */
   name: string;
-  area?: Box;
+  area?: Area;
   view?: View;
   set: string;
   /** Attribute, with `-` before it for largest first; empty for the service's order. */
@@ -37,6 +38,8 @@ export interface Place {
   colour: Colour;
   /** Attributes with a chart; empty for the usual ones. */
   charts: string[];
+  /** The day, or the commit, whose state is shown; empty for now. */
+  asOf: string;
   /** The feature whose page is open. */
   feature?: string;
 }
@@ -44,7 +47,7 @@ export interface Place {
 /** A place without choices. */
 export function fresh(lang: Lang): Place {
   return {
-    lang, room: 'types', type: '', off: [], where: [], name: '', set: 'simple', sort: '', everywhere: false, colour: 'type', charts: [],
+    lang, room: 'types', type: '', off: [], where: [], name: '', set: 'simple', sort: '', everywhere: false, colour: 'type', charts: [], asOf: '',
   };
 }
 
@@ -56,13 +59,6 @@ function readView(text: string | null): View | undefined {
   if (zoom === undefined || lat === undefined || lng === undefined) return undefined;
   const good = zoom >= 0 && zoom <= 24 && Math.abs(lat) <= 90 && Math.abs(lng) <= 180;
   return good ? { zoom, lat, lng } : undefined;
-}
-
-function readArea(text: string | null): Box | undefined {
-  const n = (text ?? '').split(',').map(number);
-  const [w, s, e, t] = n;
-  if (n.length !== 4 || n.some(Number.isNaN) || w === undefined || s === undefined || e === undefined || t === undefined) return undefined;
-  return w < e && s < t && Math.abs(s) <= 90 && Math.abs(t) <= 90 ? [w, s, e, t] : undefined;
 }
 
 /** Reads the address below the page's root; what it does not understand is left out. */
@@ -87,6 +83,7 @@ export function readPlace(path: string, query: string, lang: Lang): Place {
   place.everywhere = q.get('list') === 'all';
   place.colour = q.get('colour') === 'passability' ? 'passability' : 'type';
   place.charts = (q.get('charts') ?? '').split(',').filter((t) => WORD.test(t)).slice(0, 12);
+  place.asOf = /^(\d{4}-\d\d-\d\d|\d{1,15})$/.test(q.get('as-of') ?? '') ? (q.get('as-of') ?? '') : '';
   const feature = /^\/?feature\/([^/]+)\/?$/.exec(path)?.[1];
   if (feature && isId(feature)) place.feature = feature;
   return place;
@@ -100,12 +97,13 @@ export function writePlace(place: Place): string {
   if (place.off.length) q.push(['off', place.off.join(',')]);
   for (const c of place.where) q.push(['filter', written(c)]);
   if (place.name) q.push(['name', place.name]);
-  if (place.area) q.push(['area', place.area.map((n) => round(n, 4)).join(',')]);
+  if (place.area) q.push(['area', writeArea(place.area)]);
   if (place.set !== 'simple') q.push(['set', place.set]);
   if (place.sort) q.push(['sort', place.sort]);
   if (place.everywhere) q.push(['list', 'all']);
   if (place.colour !== 'type') q.push(['colour', place.colour]);
   if (place.charts.length) q.push(['charts', place.charts.join(',')]);
+  if (place.asOf) q.push(['as-of', place.asOf]);
   if (place.view) q.push(['map', [round(place.view.zoom, 2), round(place.view.lat, 5), round(place.view.lng, 5)].join('/')]);
   const text = q.map(([name, value]) => `${name}=${plain(value)}`).join('&');
   return `${place.feature ? `feature/${place.feature}` : ''}?${text}`;
@@ -126,7 +124,8 @@ export function question(place: Place, members: string[]): URLSearchParams {
   if (members.length && on.length < members.length) q.set('types', on.join(','));
   for (const c of place.where) q.append('filter', written(c));
   if (place.name) q.append('namefilter', `like:${place.name}`);
-  if (place.area) q.set('bbox', place.area.map((n) => round(n, 4)).join(','));
+  narrow(q, place.area);
+  if (place.asOf) q.set('as-of', place.asOf);
   return q;
 }
 

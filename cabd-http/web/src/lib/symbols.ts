@@ -1,6 +1,6 @@
 /**
  * The symbols of the map. Shape and colour both tell types apart: the shapes differ without any colour, and the colours
- * keep apart for the common kinds of colour blindness (after Okabe and Ito, calmed).
+ * keep apart for the common kinds of colour blindness, in lightness or between blue and yellow: dots have no shape.
  */
 export interface Symbol {
   /** Outline in a square of 24 units. */
@@ -29,9 +29,9 @@ const SHAPES = {
 const KNOWN: Record<string, Symbol> = {
   dams: { path: SHAPES.dam, colour: '#1f4e8c', dark: '#7fb0ee' },
   waterfalls: { path: SHAPES.fall, colour: '#0f9fb5', dark: '#4fd0de' },
-  fishways: { path: SHAPES.ladder, colour: '#d9822b', dark: '#f0a457' },
-  stream_crossings: { path: SHAPES.culvert, colour: '#b0468e', dark: '#e486c4' },
-  modelled_crossings: { path: SHAPES.rhomb, colour: '#8a8f3c', dark: '#c3c86f' },
+  fishways: { path: SHAPES.ladder, colour: '#dd8f22', dark: '#ffc67d' },
+  stream_crossings: { path: SHAPES.culvert, colour: '#993017', dark: '#dd6347' },
+  modelled_crossings: { path: SHAPES.rhomb, colour: '#737b81', dark: '#b3bbc0' },
 };
 
 const MORE: Symbol[] = [

@@ -38,6 +38,14 @@ export function rank(name: string, asked: string): number {
   return n.includes(a) ? 3 : 4;
 }
 
+const BIDI = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufefc]/;
+
+/** A text that turns nothing around it: one of the other direction, or with marks of direction, is closed off. */
+export function closed(text: string): string {
+  // Its own marks could end the closing early.
+  return BIDI.test(text) ? `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069` : text;
+}
+
 const ID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 
 /** Whether a text is an identifier of a feature. */

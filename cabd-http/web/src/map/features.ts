@@ -1,6 +1,6 @@
 import type { ExpressionSpecification, LayerSpecification, SourceSpecification } from 'maplibre-gl';
-import type { Page } from '../lib/page.svelte.ts';
-import { FONT, type Ground } from './ground.ts';
+import { NAMES, type Page } from '../lib/page.svelte.ts';
+import type { Ground } from './ground.ts';
 
 export const SOURCE = 'features';
 /** The deepest zoom at which tiles show more than the one before. */
@@ -19,23 +19,36 @@ function isWhole(page: Page): boolean {
   return page.members.length > 0 && where.length === 0 && !name && !area;
 }
 
-function parts(page: Page): Part[] {
+/** The layers that show what is asked about. */
+export function partsOf(page: Page): Part[] {
   if (isWhole(page)) return page.members.filter((m) => !page.place.off.includes(m)).map((type) => ({ layer: type, type }));
   return [{ layer: page.subject, ...(page.members.length === 0 ? { type: page.subject } : {}) }];
 }
 
+function then(page: Page): URLSearchParams {
+  return new URLSearchParams(page.place.asOf ? { 'as-of': page.place.asOf } : {});
+}
+
 /** What the tiles hang on: while it stays, the source stays. */
 export function sourceKey(page: Page): string {
-  return isWhole(page) ? `all ${page.lang}` : `${page.subject} ${page.question} ${page.lang}`;
+  return isWhole(page) ? `all ${page.lang} ${page.place.asOf}` : `${page.subject} ${page.question} ${page.lang}`;
+}
+
+/** The address of the tiles for what is asked about, with `{z}`, `{x}` and `{y}`. */
+export function tileAddress(page: Page): string {
+  const whole = isWhole(page);
+  const path = whole ? '/tiles' : `/tiles/${encodeURIComponent(page.subject)}`;
+  const url = page.api.url(`${path}/{z}/{x}/{y}.mvt`, whole ? then(page) : page.question, page.lang);
+  return url.replace(/%7B/gi, '{').replace(/%7D/gi, '}');
 }
 
 /** Where the map's features come from for what is asked about. */
 export function featureSource(page: Page): SourceSpecification {
-  const whole = isWhole(page);
-  const path = whole ? '/tiles' : `/tiles/${encodeURIComponent(page.subject)}`;
-  const url = page.api.url(`${path}/{z}/{x}/{y}.mvt`, whole ? undefined : page.question, page.lang);
-  return { type: 'vector', tiles: [url.replace(/%7B/gi, '{').replace(/%7D/gi, '}')], maxzoom: DEEPEST, promoteId: 'cabd_id' };
+  return { type: 'vector', tiles: [tileAddress(page)], maxzoom: DEEPEST, promoteId: 'cabd_id' };
 }
+
+/** Most letters of a label. */
+const LABEL = 48;
 
 const COUNT: ExpressionSpecification = ['coalesce', ['get', 'feature_count'], 1];
 
@@ -56,13 +69,13 @@ export function isFeatureLayer(id: string): boolean {
 }
 
 /** How features are drawn: one as its type's symbol; one that stands for several as a dot whose size and number say how many. */
-export function featureLayers(page: Page, g: Ground): LayerSpecification[] {
-  const all = parts(page).map((part) => drawn(page, g, part));
+export function featureLayers(page: Page, g: Ground, font: string[]): LayerSpecification[] {
+  const all = partsOf(page).map((part) => drawn(page, g, part, font));
   // Every dot below every symbol, and numbers on top.
   return [...all.map((l) => l.dots), ...all.map((l) => l.symbols), ...all.map((l) => l.counts)];
 }
 
-function drawn(page: Page, g: Ground, part: Part) {
+function drawn(page: Page, g: Ground, part: Part, font: string[]) {
   const several: ExpressionSpecification = ['>', COUNT, 1];
   const type: ExpressionSpecification | string = part.type ?? ['to-string', ['get', 'feature_type']];
   const code: ExpressionSpecification = ['to-string', ['coalesce', ['get', 'passability_status_code'], 0]];
@@ -76,8 +89,11 @@ function drawn(page: Page, g: Ground, part: Part) {
     : (['match', ['to-string', ['get', 'feature_type']], ...page.members.flatMap((m) => [m, page.colour(m)]), g.soft] as unknown as ExpressionSpecification);
   const of = { source: SOURCE, 'source-layer': part.layer };
   const names = page.lang === 'fr' ? ['fr', 'en'] : ['en', 'fr'];
-  const fields = names.flatMap((l) => ['name', 'dam_name', 'fall_name', 'structure_name', 'stream_name'].map((n) => ['get', `${n}_${l}`]));
-  const label = ['coalesce', ...fields, ['get', 'stream_name'], ''] as unknown as ExpressionSpecification;
+  const own = page.info?.name_attribute?.replace(/_(en|fr)$/, '');
+  const called = [...new Set([...(own ? [own] : []), ...NAMES])];
+  const fields = [...names.flatMap((l) => called.map((n) => ['get', `${n}_${l}`])), ...called.map((n) => ['get', n])];
+  const name = ['to-string', ['coalesce', ...fields, '']] as unknown as ExpressionSpecification;
+  const label: ExpressionSpecification = ['case', ['>', ['length', name], LABEL], ['concat', ['slice', name, 0, LABEL], '…'], name];
   const dots: LayerSpecification = {
     id: `${PREFIX}dots-${part.layer}`, type: 'circle', ...of, filter: several,
     layout: { 'circle-sort-key': COUNT },
@@ -96,9 +112,9 @@ function drawn(page: Page, g: Ground, part: Part) {
       'icon-size': ['interpolate', ['linear'], ['zoom'], 3, 0.5, 8, 0.75, 13, 1],
       'icon-allow-overlap': true,
       'text-field': ['step', ['zoom'], '', 10, label],
-      'text-font': FONT,
+      'text-font': font,
       'text-size': 12,
-      'text-offset': [0, 1.1],
+      'text-offset': [0, 1.35],
       'text-anchor': 'top',
       'text-optional': true,
       'text-max-width': 9,
@@ -108,7 +124,7 @@ function drawn(page: Page, g: Ground, part: Part) {
   const counts: LayerSpecification = {
     id: `${PREFIX}counts-${part.layer}`, type: 'symbol', ...of, filter: ['>=', COUNT, 10],
     layout: {
-      'text-field': SHORT, 'text-font': FONT, 'text-size': ['interpolate', ['linear'], ['log10', COUNT], 1, 10, 4, 13], 'text-padding': 1,
+      'text-field': SHORT, 'text-font': font, 'text-size': ['interpolate', ['linear'], ['log10', COUNT], 1, 10, 4, 13], 'text-padding': 1,
       'symbol-sort-key': ['-', 0, COUNT],
     },
     paint: { 'text-color': g.ring, 'text-halo-color': colour, 'text-halo-width': 1.2 },

@@ -34,6 +34,16 @@ export function ground(): Ground {
 const EMPTY: FeatureCollection = { type: 'FeatureCollection', features: [] };
 export const FONT = ['Figtree, system-ui, sans-serif'];
 
+/** The font of labels: the page's own, drawn here, or one that the glyphs of another service's style have. */
+export function fontOf(style: StyleSpecification): string[] {
+  if (!style.glyphs) return FONT;
+  for (const layer of style.layers) {
+    const font: unknown = layer.type === 'symbol' ? layer.layout?.['text-font'] : undefined;
+    if (Array.isArray(font) && font.every((name) => typeof name === 'string') && font[0] !== 'literal' && font[0] !== 'step') return font;
+  }
+  return ['Open Sans Regular', 'Arial Unicode MS Regular'];
+}
+
 /** A ring that crosses the antimeridian goes on beyond 180 degrees instead of back around the Earth. */
 function unwrapped(ring: Position[]): Position[] {
   let shift = 0;
@@ -88,9 +98,9 @@ export function groundStyle(g: Ground, lang: Lang, basemap: string | undefined):
   };
   const layers: LayerSpecification[] = [
     { id: 'sea', type: 'background', paint: { 'background-color': g.sea } },
-    { id: 'land', type: 'fill', source: 'land', paint: { 'fill-color': g.land } },
+    { id: 'land', type: 'fill', source: 'land', paint: { 'fill-color': g.land, 'fill-antialias': false } },
     { id: 'shore', type: 'line', source: 'land', paint: { 'line-color': g.shore, 'line-width': 0.8 } },
-    { id: 'borders', type: 'line', source: 'borders', paint: { 'line-color': g.border, 'line-width': 1, 'line-dasharray': [4, 2] } },
+    { id: 'borders', type: 'line', source: 'borders', paint: { 'line-color': g.border, 'line-width': 1 } },
   ];
   if (basemap) {
     sources['ground'] = { type: 'vector', url: `pmtiles://${basemap}` };

@@ -185,7 +185,7 @@ for (const kind of kinds()) {
     });
 
     test('hostile text is text', async () => {
-      const text = '<img src=x onerror=alert(1)><script>alert(2)</script>"\'{{7*7}}${7*7}\u202e';
+      const text = '<img src=x onerror=alert(1)><script>alert(2)</script>"\'{{7*7}}${7*7}\u202e' + 'Donaudampfschifffahrt'.repeat(18);
       const bad = await serve(inventory(kind, hostile(text)));
       const v = await visit(chrome, bad.base);
       await v.go('/?lang=en&room=list&list=all&type=dams&set=all&map=11/50.64/-68.727');
@@ -194,6 +194,10 @@ for (const kind of kinds()) {
       await v.page.locator('tbody a').first().click();
       await v.page.waitForSelector('.plainlist');
       assert.ok((await v.page.textContent('main h1')).includes('<script>'));
+      await v.page.setViewportSize({ width: 375, height: 740 });
+      const wide = await v.page.evaluate(() => [document.documentElement, document.querySelector('main')].map((e) => e.scrollWidth - e.clientWidth));
+      assert.deepEqual(wide, [0, 0], 'a long word makes nothing wider than the screen');
+      await v.page.setViewportSize({ width: 1280, height: 800 });
       await v.page.locator('#search').fill('<img');
       await v.page.waitForSelector('#found li');
       await v.go(`/?lang=en&room=filter&type=dams&filter=owner:like:${encodeURIComponent(text)}&name=${encodeURIComponent(text)}`);

@@ -5,8 +5,8 @@ import { createRequire } from 'node:module';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Opens a page in a context of its own. `expected` are patterns of console messages that belong to a test. */
-export async function visit(browser, base, { size = [1280, 800], dark = false, worker = false, expected = [] } = {}) {
+/** Opens a page in a context of its own. `expected` are patterns of console messages that belong to a test, `also` what else may be asked. */
+export async function visit(browser, base, { size = [1280, 800], dark = false, worker = false, expected = [], also = [] } = {}) {
   const context = await browser.newContext({
     viewport: { width: size[0], height: size[1] },
     colorScheme: dark ? 'dark' : 'light',
@@ -31,7 +31,7 @@ export async function visit(browser, base, { size = [1280, 800], dark = false, w
     void d.dismiss();
   });
   page.on('request', (r) => {
-    if (!r.url().startsWith(base) && !/^(blob|data):/.test(r.url())) faults.push(`asked elsewhere: ${r.url()}`);
+    if (![base, ...also].some((root) => r.url().startsWith(root)) && !/^(blob|data):/.test(r.url())) faults.push(`asked elsewhere: ${r.url()}`);
   });
   await page.addInitScript(() => {
     window.shifts = 0;

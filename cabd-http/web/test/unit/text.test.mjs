@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fold, isId, marked, rank, webAddress } from '../../.test/text.js';
+import { closed, fold, isId, marked, rank, webAddress } from '../../.test/text.js';
 import { faults, text } from '../../.test/words.js';
 
 test('accents and capitals do not matter', () => {
@@ -34,4 +34,10 @@ test('every text is there in both languages with the same places', () => {
   assert.deepEqual(faults(), []);
   assert.equal(text('fr', 'features', { n: '1 000' }), '1 000 éléments');
   assert.equal(text('en', 'copyFailed', { text: '{n} $& <b>' }), 'Copying is not allowed here. The text: {n} $& <b>');
+});
+
+test('a text of the other direction turns nothing around it', () => {
+  assert.equal(closed('Manic-5, é'), 'Manic-5, é');
+  assert.equal(closed('\u202eabc \u2066d'), '\u2068abc d\u2069');
+  assert.equal(closed('שלום'), '\u2068שלום\u2069');
 });

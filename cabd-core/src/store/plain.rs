@@ -1,24 +1,36 @@
-//! Answers by plain loops.
+//! Answers by plain loops over rows in memory: the meaning of a plan, for the reference store and for rows of an earlier state.
 
 use std::cell::{OnceCell, RefCell};
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Rows, State};
-use crate::catalog::{ID, Relation, Table, UPDATE_STATUS, flat_name};
+use super::{Key, Record, RecordQuery, Row, key_of, key_part};
+use crate::catalog::{Catalog, ID, Relation, Table, UPDATE_STATUS, flat_name};
 use crate::error::Result;
 use crate::feature::{BatchBuilder, FeatureBatch, Fields};
 use crate::geometry::Geometry;
 use crate::query::{Branch, Plan, RowAccess, Source, evaluate, matches};
-use crate::store::{Record, RecordQuery, Row, key_of, key_part};
 use crate::value::Value;
+
+/// The rows of a relation, shared until written.
+pub(crate) type Rows = Arc<BTreeMap<Key, Row>>;
+
+/// Rows by relation.
+pub(crate) type Tables = HashMap<Relation, Rows>;
+
+/// A catalogue and the rows of its tables.
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub catalog: &'a Catalog,
+    pub tables: &'a Tables,
+}
 
 /// What one branch reads besides the type's own row.
 struct World<'a> {
-    state: &'a State,
+    state: Held<'a>,
     table: Arc<Table>,
     parts: HashMap<String, (Arc<Table>, HashMap<Uuid, Row>)>,
     links: HashMap<String, HashMap<Uuid, Vec<Row>>>,
@@ -27,7 +39,7 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(state: &'a State, branch: &Branch) -> Result<Self> {
+    fn new(state: Held<'a>, branch: &Branch) -> Result<Self> {
         let ft = &branch.feature_type;
         let mut parts = HashMap::new();
         for id in branch.parts() {
@@ -80,12 +92,12 @@ impl<'a> World<'a> {
     }
 }
 
-fn rows(state: &State, relation: &Relation) -> Rows {
+fn rows(state: Held<'_>, relation: &Relation) -> Rows {
     state.tables.get(relation).cloned().unwrap_or_default()
 }
 
 /// The features that a suggested update waits for.
-fn pending(state: &State) -> HashSet<Uuid> {
+fn pending(state: Held<'_>) -> HashSet<Uuid> {
     let Ok(table) = state.catalog.table(&Relation::FeatureUpdate) else {
         return HashSet::new();
     };
@@ -197,7 +209,7 @@ impl Access<'_> {
 }
 
 fn each(
-    state: &State,
+    state: Held<'_>,
     plan: &Plan,
     mut take: impl FnMut(&Branch, &Access<'_>) -> Result<()>,
 ) -> Result<()> {
@@ -218,7 +230,7 @@ fn each(
     Ok(())
 }
 
-pub(super) fn count(state: &State, plan: &Plan) -> Result<u64> {
+pub(crate) fn count(state: Held<'_>, plan: &Plan) -> Result<u64> {
     let mut n = 0;
     each(state, plan, |_, _| {
         n += 1;
@@ -227,7 +239,7 @@ pub(super) fn count(state: &State, plan: &Plan) -> Result<u64> {
     Ok(n)
 }
 
-pub(super) fn batches(state: &State, plan: &Plan) -> Result<Vec<FeatureBatch>> {
+pub(crate) fn batches(state: Held<'_>, plan: &Plan) -> Result<Vec<FeatureBatch>> {
     let mut all: Vec<Row> = vec![];
     each(state, plan, |branch, access| {
         all.push(branch.select.iter().map(|e| evaluate(e, access)).collect());
@@ -274,7 +286,7 @@ pub(super) fn batches(state: &State, plan: &Plan) -> Result<Vec<FeatureBatch>> {
     Ok(out)
 }
 
-pub(super) fn records(state: &State, query: &RecordQuery) -> Result<Vec<Record>> {
+pub(crate) fn records(state: Held<'_>, query: &RecordQuery) -> Result<Vec<Record>> {
     let table = state.catalog.table(&query.relation)?;
     let picked = query.picked(table)?;
     let keys = |(i, values): (usize, Vec<Value>)| {
