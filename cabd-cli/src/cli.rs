@@ -68,6 +68,22 @@ pub enum Command {
     Set(commands::sets::Sets),
     /// Add, change or retire codes
     Code(commands::codes::Codes),
+    /// Change a feature
+    Edit(commands::edits::Edit),
+    /// Delete features
+    Delete(commands::edits::Delete),
+    /// Apply a changeset, or GeoJSON features, from a file
+    Apply(commands::edits::Apply),
+    /// Undo a commit, or a part of it
+    Revert(commands::edits::RevertCommit),
+    /// End a feature that is the same as another
+    Merge(commands::edits::Merge),
+    /// End a feature that is several
+    Split(commands::edits::Split),
+    /// End a feature that does not belong into the inventory
+    Withdraw(commands::edits::Withdraw),
+    /// Bring a feature back that was withdrawn, merged, split or deleted
+    Restore(commands::edits::Restore),
     /// Who has changed what of a feature, when and why
     History(commands::history::History),
     /// Every change since a commit, oldest first

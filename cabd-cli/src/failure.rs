@@ -24,6 +24,9 @@ fn text(error: &Error, verbose: bool) -> String {
     let mut text = String::new();
     for one in error.each() {
         text.push_str(&format!("error: {}\n", one.alone()));
+        for state in states(one) {
+            text.push_str(&format!("  {state}\n"));
+        }
         if let Some(hint) = one.next_step() {
             text.push_str(&format!("hint: {hint}\n"));
         }
@@ -34,6 +37,24 @@ fn text(error: &Error, verbose: bool) -> String {
         cause = next.source();
     }
     text
+}
+
+/// The three states that a conflict is about, a line each.
+pub fn states(error: &Error) -> Vec<String> {
+    let Some(clash) = error.clashes() else {
+        return vec![];
+    };
+    let shown = |state: &Option<serde_json::Value>| match state {
+        Some(value) => value.to_string(),
+        None => "no such row".to_owned(),
+    };
+    let states = [
+        ("was", &clash.base),
+        ("is", &clash.theirs),
+        ("asked", &clash.mine),
+    ];
+    let states = states.map(|(word, state)| format!("{word:<6}{}", shown(state)));
+    states.into()
 }
 
 /// Whether the reader of our output has gone, as `head` does.

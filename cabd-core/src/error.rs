@@ -4,8 +4,36 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::Serialize;
+use serde_json::Value as Json;
+
 /// Result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Two changes that do not go together: of one value, or of one row as a whole.
+///
+/// A state is `None` where there is no row.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Clash {
+    /// The relation, as it is named in changes.
+    pub relation: String,
+    /// The row's key.
+    pub key: Vec<Json>,
+    /// The attribute, or the column where no attribute shows it; none for the row as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// The commit that changed it last.
+    pub commit: i64,
+    /// What was there when the change was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<Json>,
+    /// What is there now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub theirs: Option<Json>,
+    /// What the change asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mine: Option<Json>,
+}
 
 /// What went wrong, in the terms a caller can act on.
 ///
@@ -71,6 +99,7 @@ struct Inner {
     expected: Option<String>,
     hint: Option<Cow<'static, str>>,
     source: Option<Source>,
+    clash: Option<Clash>,
     others: Vec<Error>,
 }
 
@@ -99,6 +128,7 @@ impl Error {
             expected: None,
             hint: None,
             source: None,
+            clash: None,
             others: vec![],
         }))
     }
@@ -193,6 +223,18 @@ impl Error {
         Some(first)
     }
 
+    /// Says which two changes do not go together.
+    #[must_use]
+    pub fn clash(mut self, clash: Clash) -> Self {
+        self.0.clash = Some(clash);
+        self
+    }
+
+    /// Which two changes do not go together, where that is what is wrong.
+    pub fn clashes(&self) -> Option<&Clash> {
+        self.0.clash.as_ref()
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Source>) -> Self {
@@ -233,6 +275,14 @@ impl Error {
     /// This error and those that were found beside it.
     pub fn each(&self) -> impl Iterator<Item = &Error> {
         std::iter::once(self).chain(&self.0.others)
+    }
+
+    /// This error and those that were found beside it, one by one.
+    pub fn apart(mut self) -> Vec<Error> {
+        let others = std::mem::take(&mut self.0.others);
+        let mut all = vec![self];
+        all.extend(others);
+        all
     }
 
     /// The text of this error without a word about those beside it.

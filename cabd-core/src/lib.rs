@@ -27,7 +27,7 @@ pub mod time;
 pub mod value;
 
 pub use catalog::{Catalog, FeatureType, Manifest};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Clash, Error, ErrorKind, Result};
 pub use feature::{Applied, ChangeHead, FeatureBatch, Operation};
 pub use geometry::{Bbox, Geometry};
 pub use id::{CommitNumber, Uuid};

@@ -18,6 +18,7 @@ pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
         405 => ("Method not allowed", "Méthode non permise"),
         406 => ("Not offered in that form", "Pas offert sous cette forme"),
         409 => ("Conflict", "Conflit"),
+        410 => ("Gone", "N’existe plus"),
         412 => ("The feature has changed", "L’élément a changé"),
         413 => ("The body is too large", "Le corps est trop grand"),
         414 => ("The address is too long", "L’adresse est trop longue"),
@@ -218,6 +219,14 @@ pub(crate) fn message(e: &Error) -> String {
     translate(&SENTENCES, e.message())
         .or_else(|| translate(&french_edits::SENTENCES, e.message()))
         .unwrap_or_else(|| "une valeur de la requête ne peut pas être acceptée".to_owned())
+}
+
+/// What is wrong, in the language asked for.
+pub(crate) fn either(e: &Error, lang: Lang) -> String {
+    match lang {
+        Lang::En => e.message().to_owned(),
+        Lang::Fr => message(e),
+    }
 }
 
 /// What would have been accepted; lists of names stay as they are.

@@ -1,7 +1,7 @@
 //! Sentences about changes, in French.
 
 /// What is wrong with a change; `{}` stands for what varies.
-pub(crate) const SENTENCES: [(&str, &str); 26] = [
+pub(crate) const SENTENCES: [(&str, &str); 44] = [
     ("a value is required", "une valeur est obligatoire"),
     ("not a code of {}", "pas un code de {}"),
     ("a retired code of {}", "un code retiré de {}"),
@@ -53,6 +53,72 @@ pub(crate) const SENTENCES: [(&str, &str); 26] = [
         "the feature has changed since commit {}: commit {} touched it",
         "l’élément a changé depuis le commit {} : le commit {} l’a touché",
     ),
+    (
+        "commit {} has set another value since commit {}",
+        "le commit {} a mis une autre valeur depuis le commit {}",
+    ),
+    (
+        "commit {} has deleted the row since commit {}",
+        "le commit {} a supprimé la ligne depuis le commit {}",
+    ),
+    (
+        "commit {} has added a row of {} since commit {}",
+        "le commit {} a ajouté une ligne de {} depuis le commit {}",
+    ),
+    ("there is no such commit", "il n’y a pas un tel commit"),
+    (
+        "a change of the catalogue, not of rows",
+        "un changement du catalogue, pas de lignes",
+    ),
+    (
+        "the commit touched too many rows to be undone at once",
+        "le commit a touché trop de lignes pour être annulé d’un coup",
+    ),
+    (
+        "the commit has done nothing of what is to be undone",
+        "le commit n’a rien fait de ce qui doit être annulé",
+    ),
+    (
+        "the table that the commit changed has gone since",
+        "la table que le commit a changée a disparu depuis",
+    ),
+    (
+        "the value has no place any more: the attribute has gone, or takes other values",
+        "la valeur n’a plus de place : l’attribut a disparu, ou prend d’autres valeurs",
+    ),
+    (
+        "changed since by another commit",
+        "changé depuis par un autre commit",
+    ),
+    (
+        "the row was deleted since by another commit",
+        "la ligne a été supprimée depuis par un autre commit",
+    ),
+    (
+        "a row of {} has changed since, and would go with it",
+        "une ligne de {} a changé depuis, et partirait avec lui",
+    ),
+    (
+        "a row of {} was added since, and would go with it",
+        "une ligne de {} a été ajoutée depuis, et partirait avec lui",
+    ),
+    (
+        "a feature is merged with one other",
+        "un élément est fusionné avec un seul autre",
+    ),
+    (
+        "a feature is not merged with itself",
+        "un élément n’est pas fusionné avec lui-même",
+    ),
+    (
+        "a feature is split into several others",
+        "un élément est divisé en plusieurs autres",
+    ),
+    (
+        "a withdrawal needs a reason",
+        "un retrait demande une raison",
+    ),
+    ("the feature is there", "l’élément est là"),
     ("an array element is null", "un élément du tableau est nul"),
     (
         "geometry has no positions",
@@ -61,7 +127,7 @@ pub(crate) const SENTENCES: [(&str, &str); 26] = [
 ];
 
 /// What would have been accepted.
-pub(crate) const EXPECTATIONS: [(&str, &str); 12] = [
+pub(crate) const EXPECTATIONS: [(&str, &str); 16] = [
     ("a geometry", "une géométrie"),
     ("a JSON object", "un objet JSON"),
     ("an object", "un objet"),
@@ -88,11 +154,21 @@ pub(crate) const EXPECTATIONS: [(&str, &str); 12] = [
         "a feature type, {} or a code list",
         "un type d’élément, {} ou une liste de codes",
     ),
+    ("one identifier", "un identifiant"),
+    ("another feature", "un autre élément"),
+    (
+        "two or more features, each once",
+        "deux éléments ou plus, chacun une fois",
+    ),
+    (
+        "why the feature does not belong into the inventory",
+        "pourquoi l’élément n’a pas sa place dans l’inventaire",
+    ),
     ("a feature of {}", "un élément de {}"),
 ];
 
 /// The next step.
-pub(crate) const HINTS: [(&str, &str); 13] = [
+pub(crate) const HINTS: [(&str, &str); 22] = [
     (
         "a feature needs a place; give its geometry",
         "un élément a besoin d’un lieu; donnez sa géométrie",
@@ -132,6 +208,39 @@ pub(crate) const HINTS: [(&str, &str); 13] = [
     (
         "read it again, and make the change from there",
         "relisez-le, et refaites le changement à partir de là",
+    ),
+    (
+        "look at both values, and make the change from what is there now",
+        "regardez les deux valeurs, et refaites le changement à partir de ce qui est là",
+    ),
+    (
+        "leave it, or put the row there anew in a change of its own",
+        "laissez-la, ou remettez-la dans un changement à part",
+    ),
+    (
+        "look at it, and make the change from what is there now",
+        "regardez-la, et refaites le changement à partir de ce qui est là",
+    ),
+    (
+        "undo the later change first, or take only what has no conflict",
+        "annulez d’abord le changement plus récent, ou ne prenez que ce qui est sans conflit",
+    ),
+    (
+        "undo that change first, or take only what has no conflict",
+        "annulez d’abord ce changement, ou ne prenez que ce qui est sans conflit",
+    ),
+    (
+        "undo it in parts, by feature",
+        "annulez-le par parties, élément par élément",
+    ),
+    (
+        "bring the attribute back first",
+        "ramenez d’abord l’attribut",
+    ),
+    ("bring its type back first", "ramenez d’abord son type"),
+    (
+        "take it out of [[retired]] in the type's manifest to use it again",
+        "sortez-le de [[retired]] dans le manifeste du type pour l’employer de nouveau",
     ),
     (
         "change or delete those rows first",

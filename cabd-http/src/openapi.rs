@@ -278,7 +278,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
                 forms: &features::FORMS,
                 schema: "FeatureCollectionOrFeature",
                 list: true,
-                statuses: &[400, 403, 404, 406, 503],
+                statuses: &[308, 400, 403, 404, 406, 410, 503],
             },
         ),
         (
@@ -290,7 +290,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
                 forms: &features::FORMS,
                 schema: "Feature",
                 list: false,
-                statuses: &[400, 404, 406, 503],
+                statuses: &[308, 400, 404, 406, 410, 503],
             },
         ),
         (
@@ -414,16 +414,23 @@ fn responses() -> Value {
             "The answer would have more features than are given at once.",
         ),
         (404, "There is no such type or feature."),
+        (
+            410,
+            "The feature was withdrawn, split or deleted; `successors` says what is there instead.",
+        ),
         (406, "The answer is not offered in that form."),
         (
             503,
             "The service is busy, the answer took too long, or the inventory cannot be read; try again later.",
         ),
     ];
+    let moved = json!({"description": "The feature was merged with another, at the address of `Location`.",
+        "headers": {"Location": {"description": "The other feature.", "schema": {"type": "string", "format": "uri"}}}});
     problems
         .iter()
         .chain(&openapi_edits::RESPONSES)
         .map(|(status, text)| (status.to_string(), openapi_edits::response(text)))
+        .chain([("308".to_owned(), moved)])
         .collect::<Map<_, _>>()
         .into()
 }
@@ -505,7 +512,9 @@ fn schemas() -> Value {
                 "statusCode": {"type": "integer"}, "statusMessage": text,
                 "errors": {"type": "array", "items": {"type": "object", "required": ["in", "parameter", "pointer", "detail"], "properties": {
                     "in": {"enum": ["query", "path", "body"]}, "parameter": text, "pointer": text, "detail": text,
-                    "attribute": text, "value": text, "expected": text, "hint": text}}}
+                    "attribute": text, "value": text, "expected": text, "hint": text,
+                    "conflict": {"$ref": "#/components/schemas/Conflict"}}}},
+                "successors": {"type": "array", "items": {"type": "string", "format": "uri"}}
             }
         },
         "Feature": {

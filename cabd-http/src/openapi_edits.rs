@@ -22,8 +22,8 @@ fn parameter(name: &str) -> Value {
         ),
         "If-Match" => (
             "header",
-            true,
-            "The ETag of the feature as it was read, or *.",
+            false,
+            "The ETag of the feature as it was read, or *: any later change of it refuses this one (412). Needed unless base is given.",
             json!({"type": "string"}),
         ),
         "data_source" => (
@@ -37,6 +37,30 @@ fn parameter(name: &str) -> Value {
             false,
             "Why there is no data source.",
             json!({"type": "string"}),
+        ),
+        "base" => (
+            "query",
+            false,
+            "The commit at which the feature was read: different changes go together, one value set in two ways is refused (409). Not used beside If-Match.",
+            json!({"type": "integer"}),
+        ),
+        "act" => (
+            "path",
+            true,
+            "What becomes of the feature.",
+            json!({"enum": ["merge", "split", "withdraw", "restore"]}),
+        ),
+        "commit" => (
+            "path",
+            true,
+            "The number of a commit.",
+            json!({"type": "integer"}),
+        ),
+        "preview" => (
+            "query",
+            false,
+            "Show what would be undone, and change nothing.",
+            json!({"type": "boolean"}),
         ),
         "dry_run" => (
             "query",
@@ -93,7 +117,7 @@ fn operation(c: &Change<'_>) -> Value {
 /// The operations that write, by path and method.
 pub(crate) fn operations() -> Vec<(&'static str, &'static str, Value)> {
     let with = |first: &[&'static str]| [first, &SOURCES].concat();
-    let (on_type, on_one) = (with(&["type"]), with(&["type", "uuid", "If-Match"]));
+    let (on_type, on_one) = (with(&["type"]), with(&["type", "uuid", "If-Match", "base"]));
     let on_feature = [400, 401, 404, 405, 409, 412, 413, 415, 422, 428, 503];
     let feature = Some("Feature");
     vec![
@@ -139,10 +163,22 @@ pub(crate) fn operations() -> Vec<(&'static str, &'static str, Value)> {
             operation(&Change {
                 id: "deleteFeature",
                 summary: "The feature goes, and the rows around it",
-                parameters: &["type", "uuid", "If-Match", "reason"],
+                parameters: &["type", "uuid", "If-Match", "base", "reason"],
                 body: None,
                 good: (204, "Deleted", None),
                 statuses: &[400, 401, 404, 405, 409, 412, 428, 503],
+            }),
+        ),
+        (
+            "/features/{type}/{uuid}/{act}",
+            "post",
+            operation(&Change {
+                id: "endFeature",
+                summary: "The feature is merged with another, split into several that are there, withdrawn, or restored",
+                parameters: &["type", "uuid", "act", "If-Match", "base"],
+                body: Some(("application/json", "Act")),
+                good: (200, "Done", Some("Applied")),
+                statuses: &[400, 401, 404, 405, 409, 412, 413, 415, 422, 428, 503],
             }),
         ),
         (
@@ -155,6 +191,18 @@ pub(crate) fn operations() -> Vec<(&'static str, &'static str, Value)> {
                 body: Some(("application/json", "Changeset")),
                 good: (200, "Applied", Some("Applied")),
                 statuses: &[400, 401, 405, 409, 413, 415, 422, 503],
+            }),
+        ),
+        (
+            "/changesets/{commit}/revert",
+            "post",
+            operation(&Change {
+                id: "revertChangeset",
+                summary: "What a commit did is undone by a new one; what has changed since is a conflict",
+                parameters: &["commit", "preview"],
+                body: Some(("application/json", "Undoing")),
+                good: (200, "Undone, or shown", Some("Undone")),
+                statuses: &[400, 401, 404, 405, 409, 413, 415, 422, 503],
             }),
         ),
     ]
@@ -172,7 +220,7 @@ pub(crate) const RESPONSES: [(u16, &str); 9] = [
         422,
         "The change is refused; `errors` points at everything that is wrong with it.",
     ),
-    (428, "If-Match is missing."),
+    (428, "If-Match and base are missing."),
     (507, "No room is left on the service's disk."),
 ];
 
@@ -203,6 +251,43 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
                         "relation": text,
                         "base": {"type": ["integer", "null"], "description": "The commit at which the feature was read."},
                         "values": {"type": "object"}}}}}}),
+        ),
+        (
+            "Act",
+            json!({"type": "object", "additionalProperties": false, "properties": {
+                "reason": {"type": ["string", "null"], "description": "Needed for withdraw, where it is shown to everybody."},
+                "into": {"type": "array", "items": {"type": "string", "format": "uuid"},
+                    "description": "The other feature of a merge, the others of a split."}}}),
+        ),
+        (
+            "Undoing",
+            json!({"type": "object", "additionalProperties": false, "properties": {
+                "reason": text_or_null,
+                "features": {"type": "array", "items": {"type": "string", "format": "uuid"}},
+                "attributes": {"type": "array", "items": text},
+                "only_clean": {"type": "boolean", "description": "Leave what has changed since as it is."}}}),
+        ),
+        (
+            "Undone",
+            json!({"type": "object", "required": ["commit", "preview", "changes", "rows", "unchanged", "conflicts"], "properties": {
+                "commit": {"type": ["integer", "null"]}, "preview": {"type": "boolean"},
+                "changes": {"type": "object", "additionalProperties": counts},
+                "rows": {"type": "array", "items": {"type": "object", "required": ["relation", "action", "key", "values"], "properties": {
+                    "relation": text, "action": {"enum": ["insert", "update", "delete"]}, "cabd_id": text, "key": {"type": "array"},
+                    "values": {"type": "array", "items": {"type": "object", "required": ["attribute", "name", "from", "to"], "properties": {
+                        "attribute": text, "name": text, "from": {}, "to": {}, "from_label": text, "to_label": text}}}}}},
+                "unchanged": {"type": "integer", "description": "Rows that are as they were already."},
+                "conflicts": {"type": "array", "items": {"type": "object", "required": ["row", "detail"], "properties": {
+                    "row": text_or_null, "detail": text, "attribute": text, "value": text,
+                    "conflict": {"$ref": "#/components/schemas/Conflict"}}}}}}),
+        ),
+        (
+            "Conflict",
+            json!({"type": "object", "required": ["relation", "key", "commit"], "description": "A state is missing where there is no row.", "properties": {
+                "relation": text, "key": {"type": "array"}, "attribute": text, "commit": {"type": "integer"},
+                "base": {"description": "What was there when the change was begun."},
+                "theirs": {"description": "What is there now."},
+                "mine": {"description": "What the change asks for."}}}),
         ),
         (
             "Applied",

@@ -5,7 +5,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderValue, Response, StatusCode};
-use cabd_core::{Error, ErrorKind, Lang};
+use cabd_core::{Clash, Error, ErrorKind, Lang};
 use serde_json::{Map, Value, json};
 
 use crate::french;
@@ -31,6 +31,8 @@ pub(crate) struct Problem {
     pub(crate) fault: Option<String>,
     retry_seconds: Option<u64>,
     allow: Option<&'static str>,
+    /// Addresses of what is there instead.
+    successors: Vec<String>,
     /// What is wrong with a body, in the place of `place`.
     errors: Vec<Pointed>,
 }
@@ -48,6 +50,8 @@ pub(crate) struct Pointed {
     pub(crate) value: Option<String>,
     pub(crate) expected: Option<[String; 2]>,
     pub(crate) hint: Option<[String; 2]>,
+    /// The two changes that do not go together.
+    pub(crate) clash: Option<Clash>,
 }
 
 impl Pointed {
@@ -62,6 +66,9 @@ impl Pointed {
             if let Some(text) = text {
                 one.insert(key.to_owned(), json!(text));
             }
+        }
+        if let Some(clash) = &self.clash {
+            one.insert("conflict".to_owned(), json!(clash));
         }
         for (key, text) in [("expected", &self.expected), ("hint", &self.hint)] {
             if let Some(text) = text {
@@ -125,6 +132,7 @@ impl Problem {
             fault: None,
             retry_seconds: None,
             allow: None,
+            successors: vec![],
             errors: vec![],
         }
     }
@@ -173,6 +181,12 @@ impl Problem {
 
     pub(crate) fn errors(mut self, errors: Vec<Pointed>) -> Self {
         self.errors = errors;
+        self
+    }
+
+    /// Says where to look instead.
+    pub(crate) fn successors(mut self, addresses: Vec<String>) -> Self {
+        self.successors = addresses;
         self
     }
 
@@ -299,11 +313,15 @@ impl Problem {
                 value: self.value.clone(),
                 expected: self.expected.clone(),
                 hint: self.hint.clone(),
+                clash: None,
             };
             let one = one.body(self.attribute.as_deref(), lang);
             body.insert("errors".to_owned(), json!([one]));
         } else if let Some(hint) = &self.hint {
             body.insert("hint".to_owned(), json!(pick(hint)));
+        }
+        if !self.successors.is_empty() {
+            body.insert("successors".to_owned(), json!(self.successors));
         }
         // The keys that the original's clients read.
         body.insert("timestamp".to_owned(), json!(now()));

@@ -1,7 +1,8 @@
 //! Changes that are refused: every error with a pointer into what was sent.
 
 use axum::http::StatusCode;
-use cabd_core::{Error, ErrorKind};
+use cabd_core::catalog::Relation;
+use cabd_core::{Clash, Error, ErrorKind};
 
 use crate::french;
 use crate::problem::{Pointed, Problem};
@@ -12,7 +13,7 @@ pub(crate) const IF_MATCH_PLACE: &str = "If-Match";
 /// Members of a changeset, and of one of its operations, that are no values.
 const OF_CHANGESET: [&str; 4] = ["reason", "data_source", "no_source", "operations"];
 const OF_OPERATION: [&str; 4] = ["action", "relation", "base", "values"];
-const OF_FEATURE: [&str; 3] = ["type", "properties", "geometry"];
+const OF_FEATURE: [&str; 5] = ["type", "properties", "geometry", "reason", "into"];
 const OF_QUERY: [&str; 2] = ["data_source", "no_source"];
 
 /// The feature is not as the client has seen it.
@@ -28,7 +29,27 @@ pub(crate) fn moved_on(e: Option<&Error>) -> Box<Problem> {
         "read the feature again, and make the change from there",
         "relisez l’élément, et refaites le changement à partir de là",
     );
-    Box::new(problem)
+    let clashes = e.into_iter().flat_map(Error::each);
+    let clashes = clashes.filter(|e| e.clashes().is_some());
+    let errors = clashes.map(|e| {
+        let (inside, pointer) = in_feature(e);
+        pointed(e, inside, pointer)
+    });
+    Box::new(problem.errors(errors.collect()))
+}
+
+/// Where in the request for a change of one feature something is wrong.
+fn in_feature(e: &Error) -> (&'static str, String) {
+    let field = e.field_name().unwrap_or_default();
+    if OF_QUERY.contains(&field) {
+        ("query", format!("#/query/{field}"))
+    } else if field.is_empty() {
+        ("body", "#".to_owned())
+    } else if OF_FEATURE.contains(&field) {
+        ("body", format!("#/{field}"))
+    } else {
+        ("body", format!("#/properties/{}", escaped(field)))
+    }
 }
 
 /// A change of one feature that is refused.
@@ -52,18 +73,7 @@ pub(crate) fn of_feature(e: &Error) -> Box<Problem> {
         }
         _ => return Box::new(Problem::of(e)),
     };
-    list(e, status, |e| {
-        let field = e.field_name().unwrap_or_default();
-        if OF_QUERY.contains(&field) {
-            ("query", format!("#/query/{field}"))
-        } else if field.is_empty() {
-            ("body", "#".to_owned())
-        } else if OF_FEATURE.contains(&field) {
-            ("body", format!("#/{field}"))
-        } else {
-            ("body", format!("#/properties/{}", escaped(field)))
-        }
-    })
+    list(e, status, in_feature)
 }
 
 /// A changeset that is refused.
@@ -86,6 +96,16 @@ pub(crate) fn of_changeset(e: &Error) -> Box<Problem> {
     })
 }
 
+/// An undoing that is refused.
+pub(crate) fn of_undoing(e: &Error) -> Box<Problem> {
+    let conflict = e.each().any(|e| e.kind() == ErrorKind::Conflict);
+    let status = match conflict {
+        true => StatusCode::CONFLICT,
+        false => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    list(e, status, |_| ("path", "#/path/commit".to_owned()))
+}
+
 fn list(
     e: &Error,
     status: StatusCode,
@@ -95,20 +115,7 @@ fn list(
         .each()
         .map(|e| {
             let (inside, pointer) = place(e);
-            Pointed {
-                inside,
-                name: e.field_name().unwrap_or_default().to_owned(),
-                pointer,
-                detail: [e.message().to_owned(), french::message(e)],
-                value: e.shown_value().map(str::to_owned),
-                expected: e
-                    .expectation()
-                    .map(|x| [x.to_owned(), french::expectation(x)]),
-                hint: e
-                    .next_step()
-                    .filter(|h| !h.contains("`cabd"))
-                    .map(|h| [h.to_owned(), french::hint(h)]),
-            }
+            pointed(e, inside, pointer)
         })
         .collect();
     let word = if status == StatusCode::CONFLICT {
@@ -125,6 +132,40 @@ fn list(
         ),
     };
     Box::new(Problem::new(status, word, en, fr).errors(errors))
+}
+
+/// Whether a relation holds what people said of themselves, which is not shown.
+pub(crate) fn is_private(relation: &str) -> bool {
+    [Relation::Contact, Relation::FeatureUpdate]
+        .iter()
+        .any(|r| r.to_string() == relation)
+}
+
+/// The value at fault and the two changes, where they may be shown.
+pub(crate) fn details(e: &Error) -> (Option<&str>, Option<&Clash>) {
+    match e.clashes() {
+        Some(clash) if is_private(&clash.relation) => (None, None),
+        clash => (e.shown_value(), clash),
+    }
+}
+
+fn pointed(e: &Error, inside: &'static str, pointer: String) -> Pointed {
+    let (value, clash) = details(e);
+    Pointed {
+        inside,
+        name: e.field_name().unwrap_or_default().to_owned(),
+        pointer,
+        detail: [e.message().to_owned(), french::message(e)],
+        value: value.map(str::to_owned),
+        expected: e
+            .expectation()
+            .map(|x| [x.to_owned(), french::expectation(x)]),
+        hint: e
+            .next_step()
+            .filter(|h| !h.contains("`cabd"))
+            .map(|h| [h.to_owned(), french::hint(h)]),
+        clash: clash.cloned(),
+    }
 }
 
 /// A name as a step of a JSON pointer.

@@ -134,6 +134,14 @@ impl Query {
         self.link(others.chain([&(name.to_owned(), value.to_owned())]))
     }
 
+    /// The same query, for an address.
+    pub(crate) fn again(&self) -> String {
+        match self.0.split_last() {
+            Some(((name, value), rest)) => Self(rest.to_vec()).with(name, value),
+            None => String::new(),
+        }
+    }
+
     /// The only value of a parameter.
     pub(crate) fn one<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>> {
         let mut all = self.all(name);

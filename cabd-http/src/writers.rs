@@ -117,12 +117,23 @@ pub(crate) fn options(settings: &Settings, path: &str, headers: &HeaderMap) -> R
     let methods = match steps.as_slice() {
         ["changesets"] if may_write => "POST, OPTIONS",
         ["changesets"] => "OPTIONS",
+        ["changesets", _, "revert"] if may_write => "POST, OPTIONS",
+        ["changesets", _, "revert"] => "OPTIONS",
         ["features", name] if may_write && listed(name) && id::parse("", name).is_err() => {
             "GET, HEAD, POST, OPTIONS"
         }
         ["features", name, _] if may_write && listed(name) => {
             "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"
         }
+        [
+            "features",
+            name,
+            _,
+            "merge" | "split" | "withdraw" | "restore",
+        ] if listed(name) => match may_write {
+            true => "POST, OPTIONS",
+            false => "OPTIONS",
+        },
         _ => READING,
     };
     let mut response = Response::new(Body::empty());

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use tokio_postgres::Row;
 
-use cabd_core::catalog::{Past, Table};
+use cabd_core::catalog::{Catalog, Past, Table};
 use cabd_core::error::Result;
 use cabd_core::geometry::Geometry;
 use cabd_core::id::{CommitNumber, Uuid};
@@ -22,7 +22,7 @@ use crate::evolve;
 use crate::pool::Session;
 use crate::row::{Wire, value, values};
 use crate::sql::audit::changes;
-use crate::types::Param;
+use crate::types::{Param, refs};
 
 /// The newest commit.
 pub(crate) async fn head(session: &Session) -> Result<CommitNumber> {
@@ -35,6 +35,22 @@ pub(crate) async fn head(session: &Session) -> Result<CommitNumber> {
         .await
         .map_err(pg)?;
     Ok(CommitNumber(row.try_get(0).map_err(pg)?))
+}
+
+/// Entries of the log, read inside a transaction.
+pub(crate) async fn entries(
+    session: &Session,
+    catalog: Arc<Catalog>,
+    query: &ChangeQuery,
+) -> Result<Vec<LogEntry>> {
+    let past = Past::new(&evolve::history(session).await?);
+    let log = LogReader::new(catalog, Arc::new(past));
+    let q = changes(log.catalog(), query)?;
+    let statement = session.prepare(&q.text).await?;
+    let wires = Wire::of(statement.columns())?;
+    let rows = session.client()?.query(&statement, &refs(&q.params)).await;
+    let rows = rows.map_err(pg)?;
+    rows.iter().map(|row| entry(&log, &wires, row)).collect()
 }
 
 impl PgStore {

@@ -488,10 +488,7 @@ async fn follow(
     let new = &evolution.catalog;
     let mut script = String::new();
     for table in new.tables() {
-        if matches!(
-            table.relation,
-            Relation::DataSource | Relation::Contact | Relation::FeatureUpdate
-        ) {
+        if table.relation.is_shared() {
             continue;
         }
         let before = old.table(&table.relation).ok();

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::CopyInSink;
 
-use cabd_core::catalog::{Catalog, Relation, Table};
+use cabd_core::catalog::{Catalog, CatalogCommit, Relation, Table};
 use cabd_core::error::{Error, Result};
 use cabd_core::feature::ChangeHead;
 use cabd_core::id::{CommitNumber, Uuid};
-use cabd_core::store::{Position, Row, RowChange, WriteTransaction};
+use cabd_core::store::{ChangeQuery, LogEntry, Position, Row, RowChange, WriteTransaction};
 use cabd_core::value::Value;
 
 use crate::bulk::Bulk;
@@ -27,6 +27,7 @@ use crate::sql::audit::LEAN;
 use crate::sql::query::Query;
 use crate::sql::rows;
 use crate::types::{Param, put_column, refs};
+use crate::{audit, evolve};
 
 /// Rows in one insert from which an empty table is loaded in bulk.
 const BULK_ROWS: usize = 128;
@@ -364,6 +365,15 @@ impl WriteTransaction for Transaction {
             }
         }
         Ok(out)
+    }
+
+    async fn changes(&mut self, query: &ChangeQuery) -> Result<Vec<LogEntry>> {
+        let catalog = self.catalog.clone();
+        audit::entries(self.session().await?, catalog, query).await
+    }
+
+    async fn catalog_history(&mut self) -> Result<Vec<CatalogCommit>> {
+        evolve::history(self.session().await?).await
     }
 
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {

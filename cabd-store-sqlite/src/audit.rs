@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cabd_core::catalog::{Past, Table};
+use cabd_core::catalog::{Catalog, Past, Table};
 use cabd_core::store::{
     AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
     Release,
@@ -48,6 +48,25 @@ pub(crate) fn gather_alone(conn: &Connection) -> Result<()> {
         conn.execute_batch("ROLLBACK").map_err(&doing)?;
     }
     done
+}
+
+/// Entries of the log, read inside a transaction.
+pub(crate) fn entries(
+    conn: &Connection,
+    catalog: Arc<Catalog>,
+    query: &ChangeQuery,
+) -> Result<Vec<LogEntry>> {
+    let doing = db("read the log");
+    let past = Past::new(&evolve::history(conn)?);
+    let log = LogReader::new(catalog, Arc::new(past));
+    let (sql, values) = text::changes(log.catalog(), query)?;
+    let mut s = conn.prepare(&sql).map_err(&doing)?;
+    let mut rows = s.query(params_from_iter(values)).map_err(&doing)?;
+    let mut out = vec![];
+    while let Some(r) = rows.next().map_err(&doing)? {
+        out.push(entry(&log, r)?);
+    }
+    Ok(out)
 }
 
 fn waiting(conn: &Connection) -> Result<bool> {

@@ -296,10 +296,7 @@ fn follow(conn: &Connection, old: &Catalog, evolution: &Evolution) -> Result<()>
     }
     for t in new.tables() {
         let same = old.table(&t.relation).ok() == Some(&t) && !evolution.touches(&t.relation);
-        let shared = matches!(
-            t.relation,
-            Relation::DataSource | Relation::Contact | Relation::FeatureUpdate
-        );
+        let shared = t.relation.is_shared();
         if same && !shared {
             continue;
         }

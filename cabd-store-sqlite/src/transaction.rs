@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cabd_core::catalog::{Catalog, CatalogChange, Relation, Table};
-use cabd_core::store::{CatalogPlan, Position, Row, RowChange, WriteTransaction};
+use cabd_core::catalog::{Catalog, CatalogChange, CatalogCommit, Relation, Table};
+use cabd_core::store::{
+    CatalogPlan, ChangeQuery, LogEntry, Position, Row, RowChange, WriteTransaction,
+};
 use cabd_core::{ChangeHead, CommitNumber, Error, ErrorKind, Result, Uuid, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params, params_from_iter};
@@ -413,6 +415,16 @@ impl WriteTransaction for Transaction {
         let ids = ids.to_vec();
         self.call(move |s| ids.iter().map(|id| last_change(&s.conn, *id)).collect())
             .await
+    }
+
+    async fn changes(&mut self, query: &ChangeQuery) -> Result<Vec<LogEntry>> {
+        let query = query.clone();
+        self.call(move |s| audit::entries(&s.conn, s.catalog.clone(), &query))
+            .await
+    }
+
+    async fn catalog_history(&mut self) -> Result<Vec<CatalogCommit>> {
+        self.call(|s| evolve::history(&s.conn)).await
     }
 
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {

@@ -108,8 +108,8 @@ pub use arrow;
 #[cfg(feature = "synth")]
 pub use cabd_core::synth;
 pub use cabd_core::{
-    catalog, dictionary, error, feature, format, geometry, id, lang, load, memory, page, query,
-    store, tile, time, value,
+    catalog, dictionary, edit, error, feature, format, geometry, id, lang, load, memory, page,
+    query, store, tile, time, value,
 };
 
 pub use catalog::{Catalog, FeatureType, Manifest};

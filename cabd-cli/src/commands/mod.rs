@@ -8,6 +8,7 @@ pub mod derive;
 pub mod dictionary;
 pub mod diff;
 pub mod doctor;
+pub mod edits;
 pub mod export;
 pub mod history;
 pub mod info;
@@ -43,6 +44,14 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Set(sets) => sets.run().await,
         Command::Code(codes) => codes.run().await,
         Command::Derive(derive) => derive.run().await,
+        Command::Edit(edit) => edit.run().await,
+        Command::Delete(delete) => delete.run().await,
+        Command::Apply(apply) => apply.run().await,
+        Command::Revert(revert) => revert.run().await,
+        Command::Merge(merge) => merge.run().await,
+        Command::Split(split) => split.run().await,
+        Command::Withdraw(withdraw) => withdraw.run().await,
+        Command::Restore(restore) => restore.run().await,
         Command::History(history) => history.run().await,
         Command::Changes(changes) => changes.run().await,
         Command::Diff(diff) => diff.run().await,

@@ -5,6 +5,7 @@ mod answers;
 mod basemap;
 mod both_stores;
 mod derive;
+mod edits;
 mod exports;
 mod interruptions;
 mod loads;

@@ -32,8 +32,9 @@ pub use feature_type::{
 pub use manifest::Manifest;
 pub use past::Past;
 pub use physical::{
-    Column, Effective, LogIds, Relation, Table, UPDATE_STATUS, contact_table, data_source_table,
-    feature_update_table, flat_name, geometry_kind, table_of_list, tables_of,
+    Column, Effective, IDENTITY_ACTS, LogIds, Relation, Table, UPDATE_STATUS, contact_table,
+    data_source_table, feature_update_table, flat_name, geometry_kind, identity_table,
+    table_of_list, tables_of,
 };
 
 pub use registered::{Facts, adopted, metadata_attribute, registered, with_views};
@@ -102,6 +103,7 @@ impl Catalog {
         put(data_source_table());
         put(contact_table());
         put(feature_update_table());
+        put(identity_table());
         for list in &manifest.lists {
             put(table_of_list(list));
         }

@@ -19,6 +19,8 @@ pub enum Relation {
     Contact,
     /// The changes that users suggest, `cabd.user_feature_updates`.
     FeatureUpdate,
+    /// What has become of features that were merged, split or withdrawn, `cabd.feature_identity`.
+    Identity,
     /// The codes of a list.
     Codes(Arc<str>),
     /// The features of a type.
@@ -49,13 +51,22 @@ impl Relation {
         Relation::Link(feature_type.into(), link.into())
     }
 
+    /// Whether the table is there whatever types and lists there are.
+    pub fn is_shared(&self) -> bool {
+        use Relation::{Contact, DataSource, FeatureUpdate, Identity};
+        matches!(self, DataSource | Contact | FeatureUpdate | Identity)
+    }
+
     /// Rows that must be written before rows of a greater rank, and deleted after them.
     pub fn rank(&self) -> u8 {
         match self {
             Relation::DataSource | Relation::Codes(_) => 0,
             Relation::Contact => 1,
             Relation::Feature(_) => 2,
-            Relation::Part(..) | Relation::Link(..) | Relation::FeatureUpdate => 3,
+            Relation::Part(..)
+            | Relation::Link(..)
+            | Relation::FeatureUpdate
+            | Relation::Identity => 3,
             Relation::FeatureSource(_) | Relation::AttributeSource(_) => 4,
         }
     }
@@ -67,6 +78,7 @@ impl fmt::Display for Relation {
             Relation::DataSource => f.write_str("data_source"),
             Relation::Contact => f.write_str("contacts"),
             Relation::FeatureUpdate => f.write_str("user_feature_updates"),
+            Relation::Identity => f.write_str("feature_identity"),
             Relation::Codes(l) => f.write_str(l),
             Relation::Feature(t) => f.write_str(t),
             Relation::Part(t, p) => write!(f, "{t}.{p}"),
@@ -205,7 +217,7 @@ impl Table {
             ..LogIds::default()
         };
         match self.relation {
-            Relation::Feature(_) => ids.cabd_id = Some(0),
+            Relation::Feature(_) | Relation::Identity => ids.cabd_id = Some(0),
             Relation::DataSource => ids.datasource_id = Some(0),
             Relation::Contact | Relation::Part(..) => ids.id_pk = Some(0),
             Relation::FeatureUpdate => {
@@ -545,6 +557,29 @@ pub fn feature_update_table() -> Table {
     ];
     let relation = Relation::FeatureUpdate;
     Table::new(relation, "cabd", "user_feature_updates", columns, 1)
+}
+
+/// The acts that end a feature's identifier, apart from its deletion.
+pub const IDENTITY_ACTS: [&str; 3] = ["merge", "split", "withdraw"];
+
+/// `cabd.feature_identity`: one row for each feature that was merged, split or withdrawn. Successors are `type/cabd_id`.
+pub fn identity_table() -> Table {
+    let text = || DataType::Text(None);
+    let columns = vec![
+        uuid_key(ID),
+        Column::new("cabd_type", DataType::Text(Some(32))).not_null(),
+        Column {
+            one_of: &IDENTITY_ACTS,
+            ..Column::new("act", text()).not_null()
+        },
+        Column::new("successors", DataType::Array(ElementType::Text)),
+        Column::new("reason", text()),
+        Column {
+            now: true,
+            ..Column::new("datetime", DataType::Timestamp).not_null()
+        },
+    ];
+    Table::new(Relation::Identity, "cabd", "feature_identity", columns, 1)
 }
 
 /// The class of a geometry column, or `None`.

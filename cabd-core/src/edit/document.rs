@@ -31,7 +31,7 @@ pub struct Draft {
 ///
 /// `action` is insert, update, put or delete; `relation` a feature type, `<type>.<part>`, `<type>_feature_source`,
 /// `<type>_attribute_source`, `data_source`, `contacts`, `user_feature_updates` or a code list. `base` is the commit at
-/// which a feature was read: the change is refused where it has changed since. A geometry is GeoJSON or WKT. Where a value is
+/// which a feature was read: what others have changed since stays, and the change is refused where both set one value. A geometry is GeoJSON or WKT. Where a value is
 /// set whose source is tracked, `data_source` names the source, or `no_source` says why there is none.
 ///
 /// ```
@@ -132,6 +132,7 @@ fn operation(
                 feature_type: t.clone(),
                 id,
                 commit: CommitNumber(n.as_i64().unwrap_or_default()),
+                exact: false,
                 place: Some(place.into()),
             })
         }

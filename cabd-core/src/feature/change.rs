@@ -28,12 +28,17 @@ pub struct ChangeHead {
     pub dry_run: bool,
     /// The operations come from reading the same store while it takes them: it keeps its tables open to readers.
     pub reads_along: bool,
-    /// When features were read that must not have changed since.
+    /// When features were read from which the change was made.
     pub bases: Vec<Base>,
+    /// When rows were read that belong to no feature (data sources, codes): their relations, and the commit. They are compared as
+    /// those of features are.
+    pub rows_read: Option<(CommitNumber, Vec<Relation>)>,
+    /// Values that follow from others are taken as given: none is computed.
+    pub as_given: bool,
 }
 
-/// A feature, and the commit at which it was read: the change is refused where a later one has touched the feature or rows
-/// around it.
+/// A feature, and the commit at which it was read. What others have changed of the feature, or around it, since then stays;
+/// the change is refused where it sets a value that they have set otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
     /// The feature's type.
@@ -42,6 +47,8 @@ pub struct Base {
     pub id: Uuid,
     /// The commit.
     pub commit: CommitNumber,
+    /// Whether any later change of the feature refuses this one.
+    pub exact: bool,
     /// Where it was named, for errors.
     pub place: Option<Arc<str>>,
 }

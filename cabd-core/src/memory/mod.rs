@@ -48,6 +48,39 @@ impl State {
         let of_it = self.log.iter().filter(|e| e.cabd_id == Some(feature));
         of_it.map(|e| e.commit).max().unwrap_or_default()
     }
+
+    fn changes(&self, query: &ChangeQuery) -> Result<Vec<LogEntry>> {
+        let mut tables = vec![];
+        for relation in &query.relations {
+            tables.push(self.catalog.table(relation)?.clone());
+        }
+        let wanted = |e: &&LogEntry| {
+            e.commit > query.after
+                && query
+                    .read
+                    .is_none_or(|(commit, to)| e.commit != commit || e.revision > to)
+                && query.until.is_none_or(|c| e.commit <= c)
+                && (tables.is_empty()
+                    || tables
+                        .iter()
+                        .any(|t| t.schema == e.schema && t.name == e.table))
+                && query
+                    .features
+                    .as_ref()
+                    .is_none_or(|ids| e.cabd_id.is_some_and(|id| ids.contains(&id)))
+        };
+        let most = query.limit.and_then(|n| usize::try_from(n).ok());
+        let entries = self.log.iter().filter(wanted);
+        let entries = entries.take(most.unwrap_or(usize::MAX)).cloned();
+        Ok(entries
+            .map(|mut e| {
+                if !query.values && e.action == "INSERT" {
+                    e.new.clear();
+                }
+                e
+            })
+            .collect())
+    }
 }
 
 /// A store in memory: the reference for the others, and for tests and small inventories.
@@ -190,37 +223,8 @@ impl AuditStore for MemoryStore {
     }
 
     async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>> {
-        let state = self.state();
-        let mut tables = vec![];
-        for relation in &query.relations {
-            tables.push(state.catalog.table(relation)?.clone());
-        }
-        let wanted = |e: &&LogEntry| {
-            e.commit > query.after
-                && query
-                    .read
-                    .is_none_or(|(commit, to)| e.commit != commit || e.revision > to)
-                && query.until.is_none_or(|c| e.commit <= c)
-                && (tables.is_empty()
-                    || tables
-                        .iter()
-                        .any(|t| t.schema == e.schema && t.name == e.table))
-                && query
-                    .features
-                    .as_ref()
-                    .is_none_or(|ids| e.cabd_id.is_some_and(|id| ids.contains(&id)))
-        };
-        let values = query.values;
-        let most = query.limit.and_then(|n| usize::try_from(n).ok());
-        let entries = state.log.iter().filter(wanted);
-        let entries: Vec<_> = entries.take(most.unwrap_or(usize::MAX)).cloned().collect();
-        let shown = entries.into_iter().map(move |mut e| {
-            if !values && e.action == "INSERT" {
-                e.new.clear();
-            }
-            Ok(e)
-        });
-        Ok(futures::stream::iter(shown).boxed())
+        let entries = self.state().changes(query)?;
+        Ok(futures::stream::iter(entries.into_iter().map(Ok)).boxed())
     }
 
     async fn changesets(

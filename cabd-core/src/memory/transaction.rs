@@ -6,14 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::State;
-use crate::catalog::{Code, CodeKey, Relation, Table};
+use crate::catalog::{CatalogCommit, Code, CodeKey, Relation, Table};
 use crate::error::{Error, Result};
 use crate::feature::ChangeHead;
 use crate::geometry::Areas;
 use crate::id::{CommitNumber, Uuid};
 use crate::store::{
-    Changeset, Key, LogEntry, LogValues, Position, Row, RowChange, WriteTransaction, key_of,
-    key_part,
+    ChangeQuery, Changeset, Key, LogEntry, LogValues, Position, Row, RowChange, WriteTransaction,
+    key_of, key_part,
 };
 use crate::time::{Timestamp, to_micros};
 use crate::value::Value;
@@ -154,6 +154,14 @@ impl WriteTransaction for Transaction {
 
     async fn last_changes(&mut self, _: &Arc<Table>, ids: &[Uuid]) -> Result<Vec<CommitNumber>> {
         Ok(ids.iter().map(|id| self.state.last_change(*id)).collect())
+    }
+
+    async fn changes(&mut self, query: &ChangeQuery) -> Result<Vec<LogEntry>> {
+        self.state.changes(query)
+    }
+
+    async fn catalog_history(&mut self) -> Result<Vec<CatalogCommit>> {
+        Ok((*self.state.history).clone())
     }
 
     async fn insert(&mut self, table: &Arc<Table>, rows: Vec<Row>) -> Result<()> {

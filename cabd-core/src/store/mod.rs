@@ -3,11 +3,14 @@
 mod derive;
 mod ext;
 mod history;
+mod identity;
 mod log;
 pub mod past;
 pub(crate) mod plain;
 mod records;
 mod release;
+mod revert;
+mod shown;
 pub mod tiles;
 mod write;
 
@@ -26,6 +29,7 @@ pub use derive::{
 };
 pub use ext::{FeatureStoreExt, StoreExt, operations};
 pub use history::HistoryExt;
+pub use identity::{Fate, FeatureName, IdentityExt};
 pub use log::{ChangeQuery, Changeset, LogEntry, LogReader, LogValues};
 pub use past::{
     Act, Change, DiffQuery, FeatureDiff, FeedPlace, FeedQuery, RowAct, ValueAct, ValueSource,
@@ -33,6 +37,8 @@ pub use past::{
 };
 pub use records::{Record, RecordQuery};
 pub use release::Release;
+pub use revert::{Revert, RevertExt, Reverted};
+pub use shown::{PreviewExt, ShownRow, ShownValue};
 pub(crate) use write::{Key, key_of, key_part};
 pub use write::{Row, RowChange, WriteTransaction, apply_operations, derive_features};
 

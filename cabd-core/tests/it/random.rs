@@ -31,6 +31,13 @@ fn random_catalogues_are_changed_alike_and_undone() {
 }
 
 #[test]
+fn random_changes_are_undone_in_random_order() {
+    for seed in 0..12 {
+        run(random::back(&MemoryStore::new(), seed, 10, 30));
+    }
+}
+
+#[test]
 #[should_panic(expected = "rows of weirs")]
 fn one_row_more_is_found() {
     run(async {

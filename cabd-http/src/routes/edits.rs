@@ -34,9 +34,9 @@ const MEDIA_TYPES: [&str; 3] = [
 
 /// A change that a client asks for.
 pub(super) struct Edit {
-    asked: Asked,
-    author: String,
-    document: Value,
+    pub(super) asked: Asked,
+    pub(super) author: String,
+    pub(super) document: Value,
     if_match: Option<String>,
 }
 
@@ -130,8 +130,27 @@ impl Edit {
         Sourcing::read(one("data_source")?, one("no_source")?).map_err(|e| of_feature(&e))
     }
 
-    /// The features that the client has seen, and when.
-    fn base(&self, ft: &FeatureType, id: Uuid) -> Result<Option<Base>, Box<Problem>> {
+    /// The feature that the client has seen, and when: an ETag, which must be that of today, or the number of a commit, from
+    /// which on different changes go together.
+    pub(super) fn base(&self, ft: &FeatureType, id: Uuid) -> Result<Option<Base>, Box<Problem>> {
+        let base = |commit, exact| Base {
+            feature_type: ft.id().into(),
+            id,
+            commit,
+            exact,
+            place: exact.then(|| IF_MATCH_PLACE.into()),
+        };
+        if let Some(text) = self.asked.query.one("base")?
+            && self.if_match.is_none()
+        {
+            let commit = text.parse().map_err(|_| {
+                Problem::parameter("base", text, "not a commit", "pas un commit").expected(
+                    "the number of the commit at which the feature was read",
+                    "le numéro du commit auquel l’élément a été lu",
+                )
+            })?;
+            return Ok(Some(base(CommitNumber(commit), false)));
+        }
         let Some(tags) = &self.if_match else {
             return Err(Box::new(
                 Problem::new(
@@ -141,8 +160,8 @@ impl Edit {
                     "le changement ne dit pas de quel état de l’élément il part",
                 )
                 .hint(
-                    "send If-Match with the ETag of the feature as you read it",
-                    "envoyez If-Match avec l’ETag de l’élément tel que vous l’avez lu",
+                    "send If-Match with the ETag of the feature as you read it, or base with the number of that commit",
+                    "envoyez If-Match avec l’ETag de l’élément tel que vous l’avez lu, ou base avec le numéro de ce commit",
                 ),
             ));
         };
@@ -151,12 +170,19 @@ impl Edit {
         }
         let seen = tags.split(',').filter_map(crate::app::seen_commit).max();
         let commit = seen.ok_or_else(|| crate::refused::moved_on(None))?;
-        Ok(Some(Base {
-            feature_type: ft.id().into(),
-            id,
-            commit,
-            place: Some(IF_MATCH_PLACE.into()),
-        }))
+        Ok(Some(base(commit, true)))
+    }
+
+    /// A parameter that is true or false, which it is unless given.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Box<Problem>> {
+        match self.asked.query.one(name)? {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(Box::new(
+                Problem::parameter(name, other, "not a yes or no", "ni oui ni non")
+                    .expected("true or false", "true ou false"),
+            )),
+        }
     }
 
     async fn apply(&self, app: &App, draft: Draft) -> cabd_core::Result<Applied> {
@@ -188,7 +214,10 @@ impl Edit {
 }
 
 /// The type and the feature that an address names.
-fn named(catalog: &Catalog, path: &[String]) -> Result<(Arc<FeatureType>, Uuid), Box<Problem>> {
+pub(super) fn named(
+    catalog: &Catalog,
+    path: &[String],
+) -> Result<(Arc<FeatureType>, Uuid), Box<Problem>> {
     let [name, text] = path else {
         return Err(Box::new(nowhere()));
     };
@@ -197,7 +226,7 @@ fn named(catalog: &Catalog, path: &[String]) -> Result<(Arc<FeatureType>, Uuid),
     Ok((ft, id))
 }
 
-fn commit_header(response: &mut Response<Body>, commit: Option<CommitNumber>) {
+pub(super) fn commit_header(response: &mut Response<Body>, commit: Option<CommitNumber>) {
     if let Some(commit) = commit
         && let Ok(value) = HeaderValue::from_str(&commit.to_string())
     {
@@ -278,18 +307,19 @@ pub(super) async fn delete(app: Arc<App>, edit: Edit, path: Vec<String>) -> Answ
     Ok(response)
 }
 
+/// How many rows of each relation a change touched.
+pub(super) fn counts(applied: &Applied) -> Map<String, Value> {
+    let counts = applied.counts.iter().map(|(relation, c)| {
+        let counts = json!({"inserted": c.inserted, "updated": c.updated,
+            "unchanged": c.unchanged, "deleted": c.deleted});
+        (relation.to_string(), counts)
+    });
+    counts.collect()
+}
+
 /// POST `/changesets`: all operations or none.
 pub(super) async fn changeset(app: Arc<App>, edit: Edit, _: Vec<String>) -> Answer {
-    let dry_run = match edit.asked.query.one("dry_run")? {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => {
-            return Err(Box::new(
-                Problem::parameter("dry_run", other, "not a yes or no", "ni oui ni non")
-                    .expected("true or false", "true ou false"),
-            ));
-        }
-    };
+    let dry_run = edit.flag("dry_run")?;
     // What a changeset names may have been added by another process a moment ago.
     let catalog = app.store.catalog().await?;
     let mut draft = edit::changeset(&catalog, &edit.document).map_err(|e| of_changeset(&e))?;
@@ -301,16 +331,7 @@ pub(super) async fn changeset(app: Arc<App>, edit: Edit, _: Vec<String>) -> Answ
             ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Conflict => of_changeset(&e),
             _ => Box::new(Problem::of(&e)),
         })?;
-    let changes: Map<String, Value> = applied
-        .counts
-        .iter()
-        .map(|(relation, c)| {
-            let counts = json!({"inserted": c.inserted, "updated": c.updated,
-                "unchanged": c.unchanged, "deleted": c.deleted});
-            (relation.to_string(), counts)
-        })
-        .collect();
-    let body = json!({"commit": applied.commit, "dry_run": dry_run, "changes": changes});
+    let body = json!({"commit": applied.commit, "dry_run": dry_run, "changes": counts(&applied)});
     let mut response = Response::new(answer::json(&body));
     response
         .headers_mut()

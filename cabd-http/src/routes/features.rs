@@ -12,7 +12,7 @@ use cabd_core::store::HistoryExt;
 use cabd_core::time::Timestamp;
 use cabd_core::{CommitNumber, FeatureQuery, FeatureStoreExt, Uuid, Value, id};
 
-use super::{Answer, past};
+use super::{Answer, gone, past};
 use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
 use crate::layers;
@@ -60,8 +60,11 @@ pub(super) async fn type_or_feature(app: Arc<App>, asked: Asked, path: Vec<Strin
     let catalog = app.store.catalog().await?;
     if let Ok(id) = id::parse("uuid", name) {
         let at = past::as_of(&app, &asked).await?;
-        let ft = find_type(&app, &catalog, id, at).await?;
-        return one(&app, &asked, &catalog, &ft, id).await;
+        let found = match find_type(&app, &catalog, id, at).await {
+            Ok(ft) => one(&app, &asked, &catalog, &ft, id).await,
+            Err(problem) => Err(problem),
+        };
+        return gone::or_fate(&app, &asked, name, found, gone::feature).await;
     }
     let ft = catalog.feature_type(name)?;
     list(&app, &asked, &catalog, ft).await
@@ -75,7 +78,8 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     let catalog = app.store.catalog().await?;
     let ft = catalog.feature_type(name)?;
     let id = id::parse("uuid", text).map_err(|_| missing(text))?;
-    one(&app, &asked, &catalog, ft, id).await
+    let found = one(&app, &asked, &catalog, ft, id).await;
+    gone::or_fate(&app, &asked, text, found, gone::feature).await
 }
 
 pub(crate) fn missing(id: &str) -> Box<Problem> {

@@ -3,6 +3,8 @@
 pub(crate) mod docs;
 mod edits;
 pub(crate) mod features;
+mod gone;
+mod identity;
 pub(crate) mod past;
 mod service;
 pub(crate) mod sources;
@@ -11,6 +13,7 @@ mod summary;
 mod swagger;
 pub(crate) mod tiles;
 mod types;
+mod undo;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -90,6 +93,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
                     .merge(editor(MethodFilter::DELETE, edits::delete)),
             )
             .route(
+                &path("/features/{type}/{uuid}/{act}"),
+                editor(MethodFilter::POST, identity::act),
+            )
+            .route(
                 &path("/features/{type}/{uuid}/history"),
                 handler(past::history),
             )
@@ -99,6 +106,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
             .route(
                 &path("/changesets"),
                 editor(MethodFilter::POST, edits::changeset),
+            )
+            .route(
+                &path("/changesets/{commit}/revert"),
+                editor(MethodFilter::POST, undo::revert),
             );
     }
     if app.settings.status {

@@ -13,6 +13,7 @@ use serde_json::{Map, json};
 
 use super::Answer;
 use super::features::{find_type, missing};
+use super::gone;
 use crate::answer::{self, Head};
 use crate::app::{App, is_committed};
 use crate::problem::Problem;
@@ -92,7 +93,13 @@ pub(super) async fn one(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answe
     let id = id::parse("uuid", text).map_err(|_| missing(text))?;
     let head = app.store.head().await?;
     let catalog = app.store.catalog().await?;
-    let ft = find_type(&app, &catalog, id, None).await?;
+    let ft = match find_type(&app, &catalog, id, None).await {
+        Ok(ft) => ft,
+        Err(missing) => {
+            let address = gone::data_sources;
+            return gone::or_fate(&app, &asked, text, Err(missing), address).await;
+        }
+    };
     if !ft.has_attribute_source() {
         let (en, fr) = (
             "the feature's type keeps no data sources of attributes",

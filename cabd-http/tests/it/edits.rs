@@ -41,6 +41,9 @@ cases! {
     a_change_from_an_old_state_is_412_and_one_without_a_state_428
     every_error_of_a_change_is_422_and_pointed_at
     a_changeset_is_all_or_nothing
+    different_changes_from_one_state_go_together_and_others_are_told
+    a_commit_is_undone_over_http
+    an_old_identifier_leads_on_or_says_why_it_ended
     options_say_what_the_caller_may_do
     a_bad_body_is_refused_in_words
 }
@@ -175,7 +178,7 @@ async fn a_feature_is_created_read_changed_replaced_and_deleted(here: &Here) {
         .send("DELETE", &path, &[("if-match", got.header("etag"))], "")
         .await;
     assert_eq!(got.status, 204, "{}", got.text());
-    assert_eq!(here.get(&path).await.status, 404);
+    assert_eq!(here.get(&path).await.status, 410);
     let got = here.send("DELETE", &path, &[("if-match", "*")], "").await;
     assert_eq!(got.status, 404, "{}", got.text());
 }
@@ -294,7 +297,7 @@ async fn a_changeset_is_all_or_nothing(here: &Here) {
         .send("POST", "/changesets", &[], &change(json!(7), 0))
         .await;
     assert_eq!(got.status, 409, "{}", got.text());
-    assert_eq!(pointers(&got), ["#/operations/0/values/cabd_id"]);
+    assert_eq!(pointers(&got), ["#/operations/0/values/height_m"]);
     let got = here
         .send(
             "POST",
@@ -402,4 +405,186 @@ async fn a_bad_body_is_refused_in_words(here: &Here) {
     let long = format!("\"{}\"", "x".repeat(1024 * 1024));
     let got = here.send("POST", "/changesets", &[], &long).await;
     assert_eq!(got.status, 413, "{}", got.text());
+}
+
+async fn different_changes_from_one_state_go_together_and_others_are_told(here: &Here) {
+    let path = feature(1);
+    let read = here.ok(&path).await;
+    let commit = here.store.last_change(id(1)).await.unwrap();
+    let theirs = json!({"properties": {"height_m": 77.0}});
+    let ask = |query: &str| format!("{path}?no_source=seen{query}");
+    let etag = [("if-match", read.header("etag"))];
+    let got = here
+        .send("PATCH", &ask(""), &etag, &theirs.to_string())
+        .await;
+    assert_eq!(got.status, 200, "{}", got.text());
+    let base = format!("&base={commit}");
+    let mine = json!({"properties": {"dam_name_en": "Other"}});
+    let got = here
+        .send("PATCH", &ask(&base), &[], &mine.to_string())
+        .await;
+    assert_eq!(got.status, 200, "{}", got.text());
+    assert_eq!(got.json()["properties"]["height_m"], 77.0);
+    let mine = json!({"properties": {"height_m": 78.0}});
+    let got = here
+        .send("PATCH", &ask(&base), &[], &mine.to_string())
+        .await;
+    assert_eq!(got.status, 409, "{}", got.text());
+    assert_eq!(pointers(&got), ["#/properties/height_m"]);
+    let conflict = got.json()["errors"][0]["conflict"].clone();
+    assert_eq!(conflict["theirs"], 77.0);
+    assert_eq!(conflict["mine"], 78.0);
+    assert_eq!(conflict["base"], read.json()["properties"]["height_m"]);
+    // The tag of the first state allows of no other change, and says the same.
+    let got = here
+        .send("PATCH", &ask("&lang=fr"), &etag, &mine.to_string())
+        .await;
+    assert_eq!(got.status, 412, "{}", got.text());
+    assert_eq!(got.json()["errors"][0]["conflict"], conflict);
+    let detail = got.json()["errors"][0]["detail"].clone();
+    assert!(
+        detail.as_str().unwrap().contains("autre valeur"),
+        "{detail}"
+    );
+    let got = here
+        .send("DELETE", &format!("{path}?{}", &base[1..]), &[], "")
+        .await;
+    assert_eq!(got.status, 409, "{}", got.text());
+    let got = here.send("PATCH", &ask("&base=x"), &[], "{}").await;
+    assert_eq!(got.status, 400, "{}", got.text());
+}
+
+async fn a_commit_is_undone_over_http(here: &Here) {
+    let path = feature(1);
+    let before = here.ok(&path).await.json();
+    let tag = tag(here, &path).await;
+    let got = here.send("DELETE", &path, &[("if-match", &tag)], "").await;
+    let commit = got.header("cabd-commit").to_owned();
+    let undo = format!("/changesets/{commit}/revert");
+    let shown = here
+        .send("POST", &format!("{undo}?preview=true"), &[], "{}")
+        .await;
+    assert_eq!(shown.status, 200, "{}", shown.text());
+    let json = shown.json();
+    assert_eq!(
+        (&json["commit"], &json["preview"]),
+        (&Value::Null, &json!(true))
+    );
+    assert_eq!(json["rows"][0]["action"], "insert");
+    assert_eq!(here.get(&path).await.status, 410);
+    let got = here
+        .send("POST", &undo, &[], r#"{"reason": "mistake"}"#)
+        .await;
+    assert_eq!(got.status, 200, "{}", got.text());
+    assert_eq!(got.header("cabd-commit"), got.json()["commit"].to_string());
+    assert_eq!(here.ok(&path).await.json(), before);
+    // A later change of what would go is a conflict.
+    let change = json!({"properties": {"dam_name_en": "Later"}});
+    let target = format!("{path}?no_source=seen");
+    let all = [("if-match", "*")];
+    let first = here.send("PATCH", &target, &all, &change.to_string()).await;
+    let first = first.header("cabd-commit").to_owned();
+    let change = json!({"properties": {"dam_name_en": "Latest"}});
+    here.send("PATCH", &target, &all, &change.to_string()).await;
+    let undo = format!("/changesets/{first}/revert");
+    let got = here.send("POST", &undo, &[], "{}").await;
+    assert_eq!(got.status, 409, "{}", got.text());
+    assert_eq!(got.json()["errors"][0]["conflict"]["theirs"], "Latest");
+    let clean = r#"{"only_clean": true}"#;
+    let got = here.send("POST", &undo, &[], clean).await;
+    assert_eq!(got.status, 200, "{}", got.text());
+    assert_eq!(got.json()["conflicts"][0]["attribute"], "dam_name_en");
+    assert_eq!(
+        here.ok(&path).await.json()["properties"]["dam_name_en"],
+        "Latest"
+    );
+    // What people said of themselves goes back unseen.
+    let contact = |name: &str| {
+        json!({"operations": [{"action": "put", "relation": "contacts",
+            "values": {"id": id(40), "email": "ann@example.org", "name": name}}]})
+    };
+    here.send("POST", "/changesets", &[], &contact("Ann").to_string())
+        .await;
+    let second = here
+        .send("POST", "/changesets", &[], &contact("Anna").to_string())
+        .await;
+    let second = format!("/changesets/{}/revert", second.header("cabd-commit"));
+    here.send("POST", "/changesets", &[], &contact("Anne").to_string())
+        .await;
+    for body in ["{}", clean] {
+        let got = here.send("POST", &second, &[], body).await;
+        assert!(!got.text().contains("Ann"), "{}", got.text());
+    }
+    for (address, body, status) in [
+        ("/changesets/99999/revert", "{}", 404),
+        ("/changesets/x/revert", "{}", 404),
+        (undo.as_str(), r#"{"feature": 1}"#, 422),
+        (undo.as_str(), r#"{"features": ["x"]}"#, 422),
+    ] {
+        let got = here.send("POST", address, &[], body).await;
+        assert_eq!(got.status, status, "{address}: {}", got.text());
+    }
+}
+
+async fn an_old_identifier_leads_on_or_says_why_it_ended(here: &Here) {
+    use cabd::feature::ChangeHead;
+    use cabd::store::{FeatureName, IdentityExt};
+    let dam = |n| FeatureName::new("dams", id(n));
+    let head = ChangeHead {
+        reason: Some("surveyed".to_owned()),
+        ..ChangeHead::default()
+    };
+    let store = &here.store;
+    store.merge(&head, &dam(1), &dam(2)).await.unwrap();
+    for path in [feature(1), format!("/features/{}", id(1))] {
+        let got = here.get(&format!("{path}?format=csv")).await;
+        assert_eq!(got.status, 308, "{}", got.text());
+        let address = format!("http://example.org/cabd-api{}?format=csv", feature(2));
+        assert_eq!(got.header("location"), address);
+    }
+    let sources = |n: u128| format!("/features/datasources/{}", id(n));
+    let got = here.get(&sources(1)).await;
+    assert!(got.header("location").ends_with(&sources(2)));
+    let end = |n: u128, act: &str| format!("{}/{act}", feature(n));
+    let all = [("if-match", "*")];
+    let reason = r#"{"reason": "surveyed"}"#;
+    for (act, headers, body, status) in [
+        ("withdraw", &[][..], reason, 428),
+        ("withdraw", &all[..], "{}", 422),
+        ("merge", &all[..], "{}", 422),
+        ("paint", &all[..], "{}", 404),
+        ("withdraw", &all[..], reason, 200),
+    ] {
+        let got = here.send("POST", &end(2, act), headers, body).await;
+        assert_eq!(got.status, status, "{act}: {}", got.text());
+    }
+    for n in [1, 2] {
+        let got = here.get(&feature(n)).await;
+        assert_eq!(got.status, 410, "{}", got.text());
+        let detail = got.json()["detail"].clone();
+        assert!(detail.as_str().unwrap().ends_with(": surveyed"), "{detail}");
+    }
+    let got = here.get(&format!("{}?lang=fr", feature(2))).await;
+    assert_eq!(got.json()["title"], "N’existe plus");
+    for status in [200, 409] {
+        let got = here.send("POST", &end(2, "restore"), &[], "{}").await;
+        assert_eq!(got.status, status, "{}", got.text());
+    }
+    assert_eq!(here.get(&feature(1)).await.status, 308);
+    here.ok(&feature(2)).await;
+    let into = [id(2), id(11)];
+    let falls = format!("/features/waterfalls/{}", id(11));
+    let parts = json!({"into": into, "reason": "two"}).to_string();
+    let got = here.send("POST", &end(3, "split"), &all, &parts).await;
+    assert_eq!(got.status, 200, "{}", got.text());
+    let got = here.get(&feature(3)).await;
+    assert_eq!(got.status, 410);
+    let links = [feature(2), falls.clone()].map(|p| format!("http://example.org/cabd-api{p}"));
+    assert_eq!(got.json()["successors"], json!(links));
+    let got = here.send("DELETE", &falls, &all, "").await;
+    assert_eq!(got.status, 204);
+    let got = here.get(&falls).await;
+    assert_eq!(got.status, 410);
+    assert_eq!(got.json()["type"], "urn:cabd:problem:gone");
+    assert_eq!(here.get(&feature(998_877)).await.status, 404);
 }

@@ -89,7 +89,7 @@ async fn every_address_answers_as_of_a_commit_a_time_and_a_release(here: &Here) 
         .await
         .unwrap();
     assert_eq!(here.ok(&dam).await.json()["properties"]["height_m"], 9.5);
-    assert_eq!(here.get(&gone).await.status, 404);
+    assert_eq!(here.get(&gone).await.status, 410);
     for at in [before.to_string(), "v1".to_owned(), "V1".to_owned()] {
         let then = here.ok(format!("{dam}?as-of={at}")).await;
         assert_eq!(then.json(), was.json());

@@ -51,6 +51,7 @@ pub async fn a_feature_is_changed_only_where_nobody_has_changed_it_since(store: 
             feature_type: "weirs".into(),
             id: id(1),
             commit,
+            exact: true,
             place: Some("/here".into()),
         }],
         ..ChangeHead::default()
@@ -83,6 +84,7 @@ pub async fn of_two_who_change_what_they_read_one_is_told(store: &dyn Store) {
             feature_type: "weirs".into(),
             id: id(1),
             commit,
+            exact: false,
             place: None,
         }],
         ..ChangeHead::default()

@@ -130,6 +130,17 @@ pub async fn a_move_is_logged_with_every_digit(store: &dyn Store) {
         assert_eq!(new.get(column), Some(&to.clone().into()), "{column}");
     }
     assert_eq!(new.len(), 2);
+    // A place that was not there, and is taken away again.
+    for snapped in [Value::from(to.clone()), Value::Null] {
+        let head = store.head().await.unwrap();
+        write(store, vec![update(1).set("snapped_point", snapped.clone())]).await;
+        let log = log_after(store, head).await;
+        let set = log.iter().find_map(|e| {
+            let was = e.old.get("snapped_point")?;
+            Some((was.is_null(), e.new.get("snapped_point")?.clone()))
+        });
+        assert_eq!(set, Some((!snapped.is_null(), snapped)));
+    }
 }
 
 pub async fn a_change_of_the_last_instant_alone_is_not_logged(store: &dyn Store) {

@@ -13,13 +13,16 @@ pub mod evolution_of_types;
 pub mod feed;
 pub mod filters;
 pub mod followed;
+pub mod identity;
 pub mod labels;
 pub mod logged;
+pub mod merging;
 pub mod names;
 pub mod paging;
 pub mod parts;
 pub mod past;
 pub mod queries;
+pub mod reverting;
 pub mod space;
 pub mod supers;
 pub mod survival;
@@ -236,6 +239,41 @@ macro_rules! __conformance_cases {
                 a_document_becomes_a_change_with_its_sources
                 a_document_of_another_shape_is_refused_with_every_place
                 a_feature_is_created_merged_and_replaced_by_geojson
+            }
+            merging {
+                different_values_of_one_feature_go_together
+                the_same_edit_is_no_conflict
+                one_value_set_in_two_ways_is_told_with_all_three_states
+                rows_around_a_feature_are_compared_by_value
+                what_others_have_deleted_is_not_put_back_unseen
+                what_others_have_changed_is_not_deleted_unseen
+                the_origins_of_a_place_are_compared_each
+                a_renamed_attribute_is_compared_under_its_name_of_today
+                rows_of_no_feature_are_compared_where_they_were_read
+                an_exact_base_allows_of_no_other_change
+            }
+            reverting {
+                random_changes_are_undone_in_random_order
+                a_commit_is_undone_with_everything_around
+                a_preview_shows_labels_and_changes_nothing
+                what_has_changed_since_is_shown_and_left
+                one_attribute_goes_back_with_its_source
+                one_feature_of_a_commit_goes_back
+                a_row_that_moved_to_another_feature_moves_back
+                a_new_feature_that_others_have_added_to_stays
+                what_others_name_stays
+                sources_and_codes_go_back
+                an_undoing_is_undone
+                a_change_of_the_catalogue_between_is_followed
+                what_has_no_place_any_more_is_told
+                what_cannot_be_undone_is_refused
+            }
+            identity {
+                a_merged_feature_leads_to_the_other_with_its_sources
+                a_split_feature_names_its_parts
+                a_withdrawn_feature_says_why_and_comes_back_whole
+                a_deleted_feature_is_known_and_comes_back
+                an_act_that_cannot_be_is_refused
             }
             audit {
                 each_change_that_writes_is_one_commit

@@ -3,6 +3,7 @@
 //! The same seed plays the same game. Coordinates lie on a grid of 1/1024 degree, so that no two ways of computing an
 //! intersection may differ; only distances to lines and areas are compared with a tolerance, of two millimetres.
 
+mod back;
 mod catalogue;
 mod changes;
 mod questions;
@@ -20,6 +21,7 @@ use crate::page::{Cursor, Near};
 use crate::query::FeatureQuery;
 use crate::store::{FeatureStoreExt, Store, operations};
 use crate::value::Value;
+pub use back::back;
 pub use catalogue::evolve;
 use changes::Model;
 

@@ -173,9 +173,11 @@ fn feature_type_of(table: &Table) -> Option<&Arc<str>> {
         | Relation::Link(t, _)
         | Relation::FeatureSource(t)
         | Relation::AttributeSource(t) => Some(t),
-        Relation::DataSource | Relation::Contact | Relation::FeatureUpdate | Relation::Codes(_) => {
-            None
-        }
+        Relation::DataSource
+        | Relation::Contact
+        | Relation::FeatureUpdate
+        | Relation::Identity
+        | Relation::Codes(_) => None,
     }
 }
 

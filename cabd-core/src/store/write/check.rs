@@ -10,7 +10,7 @@ use crate::value::Value;
 
 impl Catalog {
     /// The column that a name in an operation means: an attribute's, or the column itself.
-    pub(super) fn column_of(&self, table: &Table, field: &str) -> Result<usize> {
+    pub(in crate::store) fn column_of(&self, table: &Table, field: &str) -> Result<usize> {
         if field == GEOMETRY
             && let Some(i) = table.geometry_input
         {

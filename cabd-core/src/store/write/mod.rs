@@ -6,6 +6,7 @@ mod checks;
 mod read;
 mod retired;
 mod rows;
+mod since;
 mod updates;
 
 use std::collections::BTreeMap;
@@ -14,17 +15,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 
-use super::OperationStream;
 use super::derive::{DeriveStream, Hooks, Position};
-use crate::catalog::{Catalog, ID, Relation, Table};
+use super::{ChangeQuery, LogEntry, OperationStream};
+use crate::catalog::{Catalog, CatalogCommit, Relation, Table};
 use crate::error::{Error, Result};
-use crate::feature::{Action, Base, ChangeHead, Counts};
+use crate::feature::{Action, ChangeHead, Counts};
 use crate::id::{CommitNumber, Uuid};
 use crate::time::{Timestamp, to_micros};
 use crate::value::Value;
 use checks::Checks;
 use read::{Reader, Refused};
 use rows::Writer;
+use since::Since;
+pub(in crate::store) use since::attribute;
 
 /// A row: values in the order of the table's columns.
 pub type Row = Vec<Value>;
@@ -72,6 +75,12 @@ pub trait WriteTransaction: Send {
     async fn last_changes(&mut self, table: &Arc<Table>, ids: &[Uuid])
     -> Result<Vec<CommitNumber>>;
 
+    /// Entries of the log as [`AuditStore::changes`](super::AuditStore::changes) gives them, read inside the transaction.
+    async fn changes(&mut self, query: &ChangeQuery) -> Result<Vec<LogEntry>>;
+
+    /// The changes of the catalogue, oldest first.
+    async fn catalog_history(&mut self) -> Result<Vec<CatalogCommit>>;
+
     /// The polygons of a reference table that contain positions: for each such pair the place of the position and the
     /// row's values in `columns`, in any order. The boundary belongs to a polygon. `None` where the table has no polygon.
     async fn containing(
@@ -97,9 +106,14 @@ pub async fn apply_operations(
     head: &ChangeHead,
     mut operations: OperationStream,
 ) -> Result<BTreeMap<Relation, Counts>> {
-    unchanged(catalog, transaction, &head.bases).await?;
+    let (since, moved) = Since::read(catalog, transaction, head).await?;
     let mut reader = Reader::new(catalog);
     let mut writer = Writer::new(catalog, transaction, hooks);
+    writer.since = since;
+    writer.as_given = head.as_given;
+    for (error, place) in moved {
+        writer.wrong(error, &place);
+    }
     let mut next = reader.batch(&mut operations).await?;
     let mut only_checked = 0;
     while let Some(batch) = next {
@@ -116,37 +130,6 @@ pub async fn apply_operations(
         Some(error) => Err(error),
         None => Ok(writer.counts),
     }
-}
-
-/// Refuses to go on from features that have changed since they were read.
-async fn unchanged(
-    catalog: &Catalog,
-    transaction: &mut dyn WriteTransaction,
-    bases: &[Base],
-) -> Result<()> {
-    let mut errors = vec![];
-    let mut by_type: BTreeMap<&str, Vec<&Base>> = BTreeMap::new();
-    for base in bases {
-        by_type.entry(&base.feature_type).or_default().push(base);
-    }
-    for (of_type, bases) in by_type {
-        let table = catalog.table(&Relation::feature(of_type))?;
-        let ids: Vec<Uuid> = bases.iter().map(|b| b.id).collect();
-        let now = transaction.last_changes(table, &ids).await?;
-        for (base, now) in bases.into_iter().zip(now) {
-            if now > base.commit {
-                let e = Error::conflict(format!(
-                    "the feature has changed since commit {}: commit {now} touched it",
-                    base.commit
-                ))
-                .field(ID)
-                .value(base.id)
-                .hint("read it again, and make the change from there");
-                errors.push(placed(e, &base.place));
-            }
-        }
-    }
-    Error::all(errors).map_or(Ok(()), Err)
 }
 
 /// Computes the derived values of a stream of features inside a transaction, as [`apply_operations`] runs operations.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::checks::Checks;
 use super::retired::Retired;
+use super::since::{Merged, Since};
 use super::{
     Batch, KeyPart, Row, RowChange, Step, WriteTransaction, complete, first_of, key_of, key_part,
     needed, nullable, placed, updates,
@@ -31,6 +32,10 @@ pub(super) struct Writer<'a> {
     around: BTreeMap<Arc<str>, HashSet<Uuid>>,
     /// Features of this batch that were as asked already.
     unchanged: HashSet<Uuid>,
+    /// What others have changed since the features were read.
+    pub(super) since: Since,
+    /// Whether nothing is derived.
+    pub(super) as_given: bool,
     /// Present once something is wrong: nothing is written any more.
     pub(super) checks: Option<Checks>,
     pub(super) counts: BTreeMap<Relation, Counts>,
@@ -49,6 +54,8 @@ impl<'a> Writer<'a> {
             deriver: Deriver::new(catalog, hooks.snapper()),
             around: BTreeMap::new(),
             unchanged: HashSet::new(),
+            since: Since::default(),
+            as_given: false,
             checks: None,
             counts: BTreeMap::new(),
         }
@@ -59,7 +66,7 @@ impl<'a> Writer<'a> {
     }
 
     /// From here on operations are only looked at.
-    fn wrong(&mut self, error: Error, place: &Option<Arc<str>>) {
+    pub(super) fn wrong(&mut self, error: Error, place: &Option<Arc<str>>) {
         let checks = self.checks.get_or_insert_default();
         checks.push(placed(error, place));
     }
@@ -171,7 +178,7 @@ impl<'a> Writer<'a> {
     ) -> Result<()> {
         let looked_up: Vec<Row> = steps
             .iter()
-            .filter(|s| s.action != Action::Insert)
+            .filter(|s| self.is_looked_up(table, s))
             .map(|s| s.row[..table.key].to_vec())
             .collect();
         let mut old = if looked_up.is_empty() {
@@ -180,18 +187,34 @@ impl<'a> Writer<'a> {
             self.transaction.fetch(table, &looked_up).await?.into_iter()
         };
         let mut pending = Vec::with_capacity(steps.len());
-        for Step {
-            action,
-            mut row,
-            named,
-            place,
-        } in steps
-        {
-            let before = if action == Action::Insert {
-                None
-            } else {
+        for step in steps {
+            let before = if self.is_looked_up(table, &step) {
                 let before = old.next().flatten();
-                before.filter(|_| self.noted(table, &row) != Some(false))
+                before.filter(|_| self.noted(table, &step.row) != Some(false))
+            } else {
+                None
+            };
+            let Step {
+                action,
+                mut row,
+                named,
+                place,
+            } = match self.since.merge(table, step, before.as_ref()) {
+                Merged::Step(step) => step,
+                Merged::Nothing => {
+                    let unchanged = Counts {
+                        unchanged: 1,
+                        ..Counts::default()
+                    };
+                    self.count(&table.relation, unchanged);
+                    continue;
+                }
+                Merged::Clashes(errors, place) => {
+                    for e in errors {
+                        self.wrong(e, &place);
+                    }
+                    continue;
+                }
             };
             match (action, &before) {
                 (Action::Update | Action::Delete, None) => {
@@ -282,7 +305,7 @@ impl<'a> Writer<'a> {
     ) -> Result<()> {
         let relation = &table.relation;
         let rules = self.deriver.rules(relation)?;
-        if let Some(rules) = &rules {
+        if let Some(rules) = rules.as_ref().filter(|_| !self.as_given) {
             self.deriver
                 .fill(table, rules, &mut pending, self.transaction, rest)
                 .await?;
@@ -453,8 +476,27 @@ impl<'a> Writer<'a> {
         c.deleted += more.deleted;
     }
 
+    /// Whether an operation needs to know the row as it is.
+    fn is_looked_up(&self, table: &Table, step: &Step) -> bool {
+        step.action != Action::Insert || self.since.has(table, &step.row)
+    }
+
     async fn delete(&mut self, table: &Arc<Table>, Step { row, place, .. }: Step) -> Result<()> {
         let key: Row = row[..table.key].to_vec();
+        let since = std::mem::take(&mut self.since);
+        let clashes = since.clashes(self.catalog, self.transaction, table, &key);
+        let clashes = clashes.await;
+        self.since = since;
+        match clashes? {
+            None => return Ok(()),
+            Some(errors) if !errors.is_empty() => {
+                for e in errors {
+                    self.wrong(e, &place);
+                }
+                return Ok(());
+            }
+            Some(_) => {}
+        }
         if let Some(known) = self.known.get_mut(&table.relation) {
             known.remove(&key_part(&key[0]));
         }
@@ -498,7 +540,8 @@ impl<'a> Writer<'a> {
             }
         }
         self.deriver.writes(&table.relation);
-        self.transaction.delete(table, keys).await?;
+        let deleted = self.transaction.delete(table, keys).await;
+        deleted.map_err(|e| placed(e, &place))?;
         touched.tell(self);
         self.count(
             &table.relation,
