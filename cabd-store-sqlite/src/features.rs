@@ -36,10 +36,11 @@ pub(crate) fn stream<T: Send + 'static>(
 
 /// Answers a query: the catalogue and every row are of one moment.
 pub(crate) async fn features(
-    reader: Reader,
+    mut reader: Reader,
     catalog: impl FnOnce(&Connection) -> Result<Arc<Catalog>> + Send + 'static,
     query: FeatureQuery,
 ) -> Result<FeatureStream> {
+    let wanted = reader.wanted();
     let (ready, planned) = oneshot::channel();
     let (batches, receiver) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
@@ -71,7 +72,10 @@ pub(crate) async fn features(
         schema,
         // The reader of the stream makes labels while the next rows are stepped.
         batches: stream(receiver)
-            .map(|rows| rows.and_then(PhysicalRows::finish))
+            .map(move |rows| {
+                let _ = &wanted;
+                rows.and_then(PhysicalRows::finish)
+            })
             .boxed(),
     })
 }

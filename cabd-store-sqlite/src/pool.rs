@@ -22,6 +22,8 @@ pub(crate) const BUSY: Duration = Duration::from_secs(15);
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of a reader, in KiB: there may be many at once, and the system keeps the file's pages as well.
 const READER_CACHE_KIB: i64 = 2 * 1024;
+/// Steps of SQLite's machine between two looks whether the answer is still wanted: some microseconds.
+const BETWEEN_LOOKS: i32 = 2000;
 /// Readers that work at once, for each processor. A new connection parses the whole schema, some megabytes of triggers:
 /// more readers than processors cost more than they give.
 const READERS_A_PROCESSOR: usize = 2;
@@ -60,6 +62,7 @@ pub(crate) struct Reader {
     conn: Option<Connection>,
     pool: Arc<Pool>,
     turn: RefCell<Option<OwnedSemaphorePermit>>,
+    wanted: Option<Arc<()>>,
 }
 
 impl Reader {
@@ -67,6 +70,11 @@ impl Reader {
         self.conn
             .as_ref()
             .ok_or_else(|| Error::internal("reader is closed"))
+    }
+
+    /// What the one who asks holds: when it is dropped, the statement that runs ends.
+    pub(crate) fn wanted(&mut self) -> Arc<()> {
+        self.wanted.take().unwrap_or_default()
     }
 
     /// Hands on what was read, from a thread that may block; false when nobody takes it any more. While the taker is slow
@@ -90,7 +98,12 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let Some(conn) = self.conn.take() else { return };
+        let Some(mut conn) = self.conn.take() else {
+            return;
+        };
+        if conn.progress_handler(0, None::<fn() -> bool>).is_err() {
+            return;
+        }
         if !conn.is_autocommit() && conn.execute_batch("ROLLBACK").is_err() {
             return;
         }
@@ -199,7 +212,7 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let conn = match idle {
+        let mut conn = match idle {
             Some(c) => c,
             None => {
                 let path = self.path.clone();
@@ -207,10 +220,15 @@ impl Pool {
                 opening.await.map_err(lost)??
             }
         };
+        let wanted = Arc::new(());
+        let still = Arc::downgrade(&wanted);
+        conn.progress_handler(BETWEEN_LOOKS, Some(move || still.strong_count() == 0))
+            .map_err(db("prepare the connection"))?;
         Ok(Reader {
             conn: Some(conn),
             pool: self.clone(),
             turn: RefCell::new(Some(turn)),
+            wanted: Some(wanted),
         })
     }
 
@@ -273,6 +291,38 @@ impl Drop for Pool {
             .clear();
         if let Some(conn) = self.writer.get_mut().conn.take() {
             finish(&conn);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SqliteStore;
+
+    const ENDLESS: &str =
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_question_that_nobody_waits_for_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::create(folder.path().join("a.sqlite")).unwrap();
+        for _ in 0..20 {
+            let question = store.read(|conn, _| {
+                let done = conn.query_row(ENDLESS, [], |r| r.get::<_, i64>(0));
+                done.map_err(db("count for ever"))
+            });
+            let waited = tokio::time::timeout(Duration::from_millis(5), question).await;
+            assert!(waited.is_err());
+            // Its turn goes to the next question, and the connection is as good as new.
+            let one = store.read(|conn, _| {
+                let one = conn.query_row("SELECT 1", [], |r| r.get::<_, i64>(0));
+                one.map_err(db("count"))
+            });
+            assert_eq!(one.await.unwrap(), 1);
+        }
+        while store.pool.turns.available_permits() < store.pool.idle {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }

@@ -182,7 +182,8 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection, Arc<Catalog>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let reader = self.pool.reader().await?;
+        let mut reader = self.pool.reader().await?;
+        let _wanted = reader.wanted();
         let catalog = self.catalog_of();
         tokio::task::spawn_blocking(move || {
             let conn = reader.conn()?;

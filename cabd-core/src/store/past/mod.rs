@@ -73,8 +73,8 @@ where
 /// write meanwhile is taken back as well.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a commit that has not been made, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for
-/// what is read from views made by hand, [`ErrorKind::Busy`](crate::ErrorKind::Busy) where others change the catalogue without a pause.
+/// [`ErrorKind::Invalid`] for a commit that has not been made, [`ErrorKind::Unsupported`] for
+/// what is read from views made by hand, [`ErrorKind::Busy`] where others change the catalogue without a pause.
 pub async fn features<S>(store: &S, query: &FeatureQuery) -> Result<FeatureStream>
 where
     S: CatalogStore + FeatureStore + AuditStore + ?Sized,
