@@ -13,7 +13,7 @@ use crate::table;
 const EXAMPLES: &str = "\
 Examples:
   cabd release inventory.sqlite v1.2
-  cabd release inventory.sqlite v1.1 --commit 2026-06-30 --note 'as sent to the provinces'
+  cabd release inventory.sqlite v1.1 --commit 2026-06-30 --note sent
   cabd release inventory.sqlite
   cabd export inventory.sqlite --type dams --as-of v1.1 -o dams-v1.1.geojson";
 
