@@ -51,6 +51,9 @@ cases! {
     a_summary_counts_each_value_of_what_passes
     every_data_source_is_listed_with_its_attribution
     the_dictionary_is_served_in_the_asked_language
+    collections_are_found_from_the_landing_page
+    pages_of_items_follow_each_other
+    items_are_chosen_by_box_time_and_attributes
     a_bad_value_is_400_and_pointed_at
     what_is_not_there_is_404
     problems_speak_french
@@ -58,9 +61,6 @@ cases! {
     an_answer_is_given_again_with_its_headers
     another_question_is_another_answer
     a_write_ends_what_was_kept
-    collections_are_found_from_the_landing_page
-    pages_of_items_follow_each_other
-    items_are_chosen_by_box_time_and_attributes
 }
 
 async fn a_list_holds_every_feature_once_and_says_how_many(here: &Here) {

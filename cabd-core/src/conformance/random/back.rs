@@ -23,10 +23,27 @@ type Place = (
     Vec<String>,
 );
 
+/// What a commit has done.
+#[derive(Default)]
+struct Done {
+    rows: BTreeSet<Place>,
+    /// Rows of no feature that came, such as contacts.
+    made: BTreeSet<crate::Uuid>,
+    /// What rows that undoing brings back may name.
+    named: BTreeSet<crate::Uuid>,
+}
+
+impl Done {
+    /// Whether this must be undone after a later change.
+    fn waits_for(&self, later: &Self) -> bool {
+        !self.rows.is_disjoint(&later.rows) || !self.made.is_disjoint(&later.named)
+    }
+}
+
 /// Makes random changes, then undoes them in random order; in the end every relation holds what it held at the start.
 ///
-/// A change is undone before one that came earlier only where it must: both touched a row, or the store says that they
-/// contradict.
+/// A change is undone before one that came earlier only where it must: both touched a row, a row of the later names one that
+/// the earlier made, or the store says that they contradict.
 pub async fn back(store: &dyn Store, seed: u64, before: usize, steps: usize) {
     furnish(store).await;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -35,10 +52,10 @@ pub async fn back(store: &dyn Store, seed: u64, before: usize, steps: usize) {
         change(store, &mut model, &mut rng).await;
     }
     let start = contents(store).await.records;
-    let mut left: BTreeMap<CommitNumber, BTreeSet<Place>> = BTreeMap::new();
+    let mut left: BTreeMap<CommitNumber, Done> = BTreeMap::new();
     for _ in 0..steps {
         if let Some(commit) = change(store, &mut model, &mut rng).await {
-            left.insert(commit, rows(store, commit).await);
+            left.insert(commit, done(store, commit).await);
         }
     }
     let mut out_of_order = 0;
@@ -46,12 +63,9 @@ pub async fn back(store: &dyn Store, seed: u64, before: usize, steps: usize) {
         let mut order: Vec<CommitNumber> = left.keys().copied().collect();
         order.shuffle(&mut rng);
         for commit in order {
-            let own = left[&commit].clone();
-            let later = left.range(CommitNumber(commit.0 + 1)..);
-            if later
-                .flat_map(|(_, rows)| rows)
-                .any(|row| own.contains(row))
-            {
+            let own = &left[&commit];
+            let mut later = left.range(CommitNumber(commit.0 + 1)..);
+            if later.any(|(_, later)| own.waits_for(later)) {
                 continue;
             }
             let at = format!("seed {seed}, commit {commit} of {}", left.len());
@@ -98,7 +112,7 @@ async fn change(
     done.commit
 }
 
-async fn rows(store: &dyn Store, commit: CommitNumber) -> BTreeSet<Place> {
+async fn done(store: &dyn Store, commit: CommitNumber) -> Done {
     let query = ChangeQuery {
         until: Some(commit),
         values: false,
@@ -106,7 +120,15 @@ async fn rows(store: &dyn Store, commit: CommitNumber) -> BTreeSet<Place> {
     };
     let log = store.changes(&query).await.unwrap();
     let log: Vec<LogEntry> = log.try_collect().await.unwrap();
-    log.into_iter()
-        .map(|e| (e.table, e.cabd_id, e.datasource_id, e.id_pk, e.row_key))
-        .collect()
+    let mut done = Done::default();
+    for e in log {
+        if e.cabd_id.is_none() && e.action == "INSERT" {
+            done.made.extend(e.id_pk.or(e.datasource_id));
+        }
+        done.named
+            .extend(e.old.values().filter_map(|v| v.as_uuid()));
+        done.rows
+            .insert((e.table, e.cabd_id, e.datasource_id, e.id_pk, e.row_key));
+    }
+    done
 }

@@ -19,7 +19,7 @@ use super::derive::{DeriveStream, Hooks, Position};
 use super::{ChangeQuery, LogEntry, OperationStream};
 use crate::catalog::{Catalog, CatalogCommit, Relation, Table};
 use crate::error::{Error, Result};
-use crate::feature::{Action, ChangeHead, Counts};
+use crate::feature::{Action, ChangeHead, ChangeKind, Counts};
 use crate::id::{CommitNumber, Uuid};
 use crate::time::{Timestamp, to_micros};
 use crate::value::Value;
@@ -111,6 +111,7 @@ pub async fn apply_operations(
     let mut writer = Writer::new(catalog, transaction, hooks);
     writer.since = since;
     writer.as_given = head.as_given;
+    writer.restores = head.kind == ChangeKind::Revert;
     for (error, place) in moved {
         writer.wrong(error, &place);
     }

@@ -36,6 +36,8 @@ pub(super) struct Writer<'a> {
     pub(super) since: Since,
     /// Whether nothing is derived.
     pub(super) as_given: bool,
+    /// Whether rows that were there come back: a suggestion may have outlived its feature.
+    pub(super) restores: bool,
     /// Present once something is wrong: nothing is written any more.
     pub(super) checks: Option<Checks>,
     pub(super) counts: BTreeMap<Relation, Counts>,
@@ -56,6 +58,7 @@ impl<'a> Writer<'a> {
             unchanged: HashSet::new(),
             since: Since::default(),
             as_given: false,
+            restores: false,
             checks: None,
             counts: BTreeMap::new(),
         }
@@ -108,7 +111,7 @@ impl<'a> Writer<'a> {
             })
             .collect();
         wanted.extend(table.parent.clone());
-        if table.relation == Relation::FeatureUpdate {
+        if table.relation == Relation::FeatureUpdate && !self.restores {
             let missing =
                 updates::features(self.catalog, self.transaction, table, steps, &self.known)
                     .await?;
