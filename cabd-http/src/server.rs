@@ -19,6 +19,8 @@ use crate::{layers, routes, tiles};
 
 /// Room for the request line and for what is between headers, beside the limits that are set.
 const MORE_HEAD_BYTES: usize = 8 * 1024;
+/// The first clients are served before places are read for a map that nobody may open.
+const PEACE: Duration = Duration::from_secs(3);
 /// A short rest where no connection can be accepted: no more files may be open.
 const REST: Duration = Duration::from_millis(100);
 
@@ -119,9 +121,10 @@ impl Service {
 /// the page's map are.
 async fn warm(app: Arc<App>) {
     let done = async {
-        let (first, second) = tokio::join!(app.store.moment(), app.store.moment());
+        let (first, second) = tokio::join!(app.store.head(), app.store.head());
         first.and(second)?;
         if app.settings.page {
+            tokio::time::sleep(PEACE).await;
             let moment = tiles::now(&app).await?;
             for view in moment.layers.iter().filter(|v| v.is_kept) {
                 tiles::prepared(&app, &moment, view).await?;

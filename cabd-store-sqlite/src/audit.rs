@@ -69,7 +69,7 @@ pub(crate) fn entries(
     Ok(out)
 }
 
-fn waiting(conn: &Connection) -> Result<bool> {
+pub(crate) fn waiting(conn: &Connection) -> Result<bool> {
     conn.prepare_cached(text::WAITING)
         .and_then(|mut s| s.query_row([], |r| r.get(0)))
         .map_err(db("look for changes of other programs"))

@@ -38,6 +38,8 @@ pub struct SqliteStore {
     pub(crate) pool: Arc<Pool>,
     catalog: Arc<Mutex<(catalog::Stamp, Arc<Catalog>)>>,
     pub(crate) log_reader: Arc<Mutex<Option<LogReader>>>,
+    /// What was found last, while nobody has written since.
+    seen: Mutex<Option<(i64, CommitNumber, Arc<Catalog>)>>,
     hooks: Hooks,
 }
 
@@ -156,6 +158,7 @@ impl SqliteStore {
                 Arc::new(Catalog::assemble(-1, Manifest::default())),
             ))),
             log_reader: Arc::default(),
+            seen: Mutex::default(),
             hooks: Hooks::default(),
         }
     }
@@ -368,14 +371,28 @@ impl Store for SqliteStore {
         &self.hooks
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::DATABASE
+    /// Costs a look whether the file has changed since it was asked last.
+    async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
+        // Before the rest is read: what is written meanwhile is seen by the next look.
+        let version = self.pool.data_version()?;
+        if let Some((of, head, catalog)) =
+            &*self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+            && *of == version
+        {
+            return Ok((*head, catalog.clone()));
+        }
+        self.gathered().await?;
+        let found =
+            self.read(|conn, catalog| Ok((audit::head(conn)?, catalog, audit::waiting(conn)?)));
+        let (head, catalog, waiting) = found.await?;
+        // Rows of other programs that could not be gathered yet become a commit without a further change of theirs.
+        let seen = (!waiting).then(|| (version, head, catalog.clone()));
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        Ok((head, catalog))
     }
 
-    async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
-        self.gathered().await?;
-        self.read(|conn, catalog| Ok((audit::head(conn)?, catalog)))
-            .await
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::DATABASE
     }
 
     async fn info(&self) -> Result<StoreInfo> {
