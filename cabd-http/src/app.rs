@@ -1,12 +1,11 @@
 //! What every request shares: store, settings, what was computed for a commit, and counts for the operator.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use cabd_core::catalog::{Catalog, FeatureType, Served};
-use cabd_core::{CommitNumber, FeatureQuery, Result, Store};
+use cabd_core::{CommitNumber, Error, FeatureQuery, Result, Store};
 use tokio::sync::Semaphore;
 
 use crate::kept::Kept;
@@ -17,8 +16,6 @@ use crate::request::{Asked, Form};
 use crate::settings::Settings;
 use crate::tiles::Tiles;
 
-/// Counts kept for the present commit.
-const KEPT_COUNTS: usize = 4096;
 /// More than half of the way around the Earth, in metres.
 const ANYWHERE_M: f64 = 21_000_000.0;
 
@@ -33,8 +30,8 @@ pub(crate) struct App {
     /// Places for answers that are read as fast as the client reads: the store keeps some readers for short ones.
     pub(crate) long: Arc<Semaphore>,
     draining: AtomicBool,
-    counts: Mutex<(CommitNumber, HashMap<String, u64>)>,
-    pub(crate) summaries: Kept,
+    counts: Kept<4096>,
+    pub(crate) summaries: Kept<256>,
 }
 
 impl App {
@@ -54,7 +51,7 @@ impl App {
             metrics: Metrics::default(),
             ranges: Ranges::default(),
             draining: AtomicBool::new(false),
-            counts: Mutex::default(),
+            counts: Kept::default(),
             summaries: Kept::default(),
         }
     }
@@ -68,19 +65,18 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// How many features pass, if that was counted for this commit already.
-    pub(crate) fn known_count(&self, key: &str, head: CommitNumber) -> Option<u64> {
-        let kept = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        (kept.0 == head).then(|| kept.1.get(key).copied()).flatten()
-    }
-
-    /// Keeps a number that is certainly of this commit.
-    pub(crate) fn keep_count(&self, key: String, head: CommitNumber, n: u64) {
-        let mut kept = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.0 != head || kept.1.len() >= KEPT_COUNTS {
-            *kept = (head, HashMap::new());
-        }
-        kept.1.insert(key, n);
+    /// How many features pass, counted once a commit; anew where changes leave no commit (`None`). Who asks looks afterwards
+    /// whether the commit is still the newest.
+    pub(crate) async fn total(
+        &self,
+        question: &FeatureQuery,
+        key: &str,
+        head: Option<CommitNumber>,
+    ) -> Result<u64> {
+        let count = async { Ok::<_, Error>(self.store.count(question).await?.to_string()) };
+        let text = self.counts.of(key, head, count).await?;
+        text.parse()
+            .map_err(|e| Error::internal("a count that is no number").because(e))
     }
 
     /// The tag of an answer: what its bytes depend on beside its address.
@@ -145,11 +141,13 @@ pub(crate) fn seen_commit(tag: &str) -> Option<CommitNumber> {
 
 /// The question behind a count.
 ///
-/// For the nearest features, those without a place are left out, as they are from the list.
+/// For the nearest features, those without a place are left out, as they are from the list. From wherever they are looked
+/// at, they are as many.
 pub(crate) fn counted(query: &FeatureQuery) -> (FeatureQuery, String) {
     let mut query = query.clone();
     query.limit = None;
     if let Some(near) = &mut query.near {
+        (near.longitude, near.latitude) = (0.0, 0.0);
         near.within_m = Some(ANYWHERE_M);
     }
     let q = &query;

@@ -6,18 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cabd_core::CommitNumber;
 
-/// Answers kept.
-const MOST: usize = 256;
 /// The longest answer that is kept, in bytes.
 const LONGEST: usize = 256 * 1024;
 
 type Slot = Arc<tokio::sync::Mutex<Option<String>>>;
 
-/// Texts by question. Equal questions at the same time are answered by one computation.
+/// Texts by question, `MOST` of them. Equal questions at the same time are answered by one computation.
 #[derive(Default)]
-pub(crate) struct Kept(Mutex<(CommitNumber, HashMap<String, Slot>)>);
+pub(crate) struct Kept<const MOST: usize>(Mutex<(CommitNumber, HashMap<String, Slot>)>);
 
-impl Kept {
+impl<const MOST: usize> Kept<MOST> {
     /// The text of a question at a commit; computed anew where changes leave no commit (`None`).
     pub(crate) async fn of<E>(
         &self,

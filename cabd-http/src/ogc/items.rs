@@ -57,18 +57,14 @@ pub(super) async fn list(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answ
         all.after = None;
         counted(&all)
     };
-    let known = app.known_count(&key, head).filter(|_| committed);
-    let total = match known {
-        Some(n) => n,
-        None => app.store.count(&question).await?,
-    };
+    let total = app
+        .total(&question, &key, committed.then_some(head))
+        .await?;
     query.batch_rows = 1024;
     let page = page(&app, &asked, &query).await?;
     let unchanged = app.store.head().await? == head;
-    match unchanged {
-        true if committed => app.keep_count(key, head, total),
-        true => {}
-        false => answer.tag = None,
+    if !unchanged {
+        answer.tag = None;
     }
     let at = format!("{}{ROOT}/collections/{}", asked.root, ft.id());
     let title = ft.head.name.get(asked.lang);

@@ -218,11 +218,9 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
         attempt += 1;
         let head = app.store.head().await?;
         let tag = committed.then(|| app.tag(at.unwrap_or(head), catalog, asked, form));
-        let known = app.known_count(&key, head).filter(|_| committed);
-        let total = match known {
-            Some(n) => n,
-            None => app.store.count(&question).await?,
-        };
+        let total = app
+            .total(&question, &key, committed.then_some(head))
+            .await?;
         let rest = total.saturating_sub(list.offset);
         let returned = list.most.map_or(rest, |most| most.min(rest));
         if returned > app.settings.max_features {
@@ -245,9 +243,6 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
         let unchanged = at.is_some() || app.store.head().await? == head;
         if !unchanged && attempt < ATTEMPTS {
             continue;
-        }
-        if unchanged && committed && known.is_none() {
-            app.keep_count(key, head, total);
         }
         if !unchanged {
             answer.tag = None;
