@@ -6,6 +6,7 @@ mod lower;
 mod parse;
 mod plan;
 mod resolve;
+mod sources;
 
 pub use eval::{RowAccess, evaluate, matches};
 pub use filter::{Filter, NameFilter, Operator};
@@ -17,10 +18,15 @@ pub use resolve::{plan, plan_count};
 
 use uuid::Uuid;
 
+pub(crate) use sources::unknown as unknown_source;
+
 use crate::geometry::Bbox;
 use crate::id::CommitNumber;
 use crate::lang::Lang;
 use crate::page::{Cursor, Near};
+
+/// Metadata of an answer's field that holds data sources: the attribute whose values come from them.
+pub const SOURCE_OF: &str = "cabd:source_of";
 
 /// Which attributes an answer carries. Geometry comes always unless [`FeatureQuery::geometry`] is off.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +78,9 @@ pub struct FeatureQuery {
     pub select: Selection,
     /// Whether the geometry is read.
     pub geometry: bool,
+    /// Whether the data source of each value comes along where it is tracked, in a column `<attribute>_ds` that holds its
+    /// identifier. That of a label is left out where its code is read.
+    pub sources: bool,
     /// Language of labels.
     pub lang: Lang,
     /// Sort keys. Without any, and with neither limit, offset nor cursor, the order is the store's own.
@@ -104,6 +113,7 @@ impl FeatureQuery {
             near: None,
             select: Selection::All,
             geometry: true,
+            sources: false,
             lang: Lang::En,
             sort: vec![],
             limit: None,
