@@ -59,18 +59,13 @@ impl Sourcing {
     }
 
     /// Writes it into the head of the change.
-    pub(super) fn tell(&self, head: &mut ChangeHead) {
+    pub(super) fn tell(&self, head: &mut ChangeHead) -> Result<()> {
         match self {
             Sourcing::Source(id) => head.data_source = Some(*id),
-            Sourcing::None(why) => {
-                let reason = head.reason.take().filter(|r| !r.trim().is_empty());
-                head.reason = Some(match reason {
-                    Some(reason) => format!("{reason} (no source: {why})"),
-                    None => format!("no source: {why}"),
-                });
-            }
+            Sourcing::None(why) => head.without_source(why)?,
             Sourcing::Unsaid => {}
         }
+        Ok(())
     }
 }
 

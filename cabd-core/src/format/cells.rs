@@ -13,7 +13,7 @@ use arrow::datatypes::{
 
 use crate::catalog::{GEOMETRY, ID};
 use crate::error::{Error, Result};
-use crate::query::SOURCE_OF;
+use crate::feature::SOURCE_OF;
 use crate::value::DataType;
 
 /// One column of one batch.

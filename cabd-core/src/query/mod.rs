@@ -25,9 +25,6 @@ use crate::id::CommitNumber;
 use crate::lang::Lang;
 use crate::page::{Cursor, Near};
 
-/// Metadata of an answer's field that holds data sources: the attribute whose values come from them.
-pub const SOURCE_OF: &str = "cabd:source_of";
-
 /// Which attributes an answer carries. Geometry comes always unless [`FeatureQuery::geometry`] is off.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Selection {

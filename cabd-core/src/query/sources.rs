@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::FeatureQuery;
 use super::filter::{Filter, Operator};
 use super::plan::{Expr, Pred, Source};
 use super::resolve::Path;
-use super::{FeatureQuery, SOURCE_OF};
 use crate::catalog::{Attribute, FeatureType, MemberColumn, Origin, Served};
 use crate::error::{Error, Result};
-use crate::feature::{Output, OutputColumn};
+use crate::feature::{Output, OutputColumn, SOURCE_OF};
 use crate::lang::Lang;
 use crate::value::{DataType, Value};
 

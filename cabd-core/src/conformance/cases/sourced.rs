@@ -5,8 +5,8 @@ use futures::TryStreamExt;
 use crate::catalog::Relation;
 use crate::conformance::world::*;
 use crate::error::ErrorKind;
-use crate::feature::{Action, Operation};
-use crate::query::{FeatureQuery, Filter, Operator, SOURCE_OF};
+use crate::feature::{Action, Operation, SOURCE_OF};
+use crate::query::{FeatureQuery, Filter, Operator};
 use crate::store::{SourceValue, SourcesExt, Store, operations, source_value_batch};
 use crate::value::Value;
 

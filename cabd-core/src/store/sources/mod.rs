@@ -9,11 +9,14 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use shares::{SourceShare, TypeSources};
-pub use values::{SourceValue, SourceValueStream, source_value_batch, source_value_schema};
+pub use values::{
+    SourceValue, SourceValueStream, source_value_batch, source_value_schema, source_values_csv,
+};
 
 use super::{FeatureStore, FeatureStoreExt, Record, RecordQuery, Store};
 use crate::catalog::Relation;
 use crate::error::{Error, Result};
+use crate::format::SourceNames;
 use crate::query::{FeatureQuery, unknown_source};
 use crate::time::Date;
 use crate::value::Value;
@@ -145,6 +148,14 @@ pub trait SourcesExt: Store {
                 .value(text)
                 .expected("the name or the identifier of a data source")),
         }
+    }
+
+    /// The names of data sources, for a writer of answers that hold them.
+    async fn source_names(&self) -> Result<SourceNames> {
+        let columns = RecordQuery::of(Relation::DataSource).only(&["id", "name"]);
+        let records = self.all_records(&columns).await?;
+        let name = |r: &Record| Some((r.get("id").as_uuid()?, r.get("name").as_str()?.to_owned()));
+        Ok(records.iter().filter_map(name).collect())
     }
 
     /// How much of each base type comes from which data source, of one type or super type or of all.

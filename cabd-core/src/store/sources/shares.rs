@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::DataSource;
 use crate::catalog::{Catalog, FeatureType, Relation, Served};
 use crate::error::Result;
-use crate::query::{FeatureQuery, SOURCE_OF, Selection};
+use crate::feature::SOURCE_OF;
+use crate::query::{FeatureQuery, Selection};
 use crate::store::{RecordQuery, Store, StoreExt};
 use crate::time::Date;
 

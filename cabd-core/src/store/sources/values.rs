@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::DataSource;
 use crate::catalog::{Computed, FeatureType, ID};
 use crate::error::{Error, Result};
-use crate::feature::FeatureBatch;
-use crate::query::{FeatureQuery, SOURCE_OF, Selection};
+use crate::feature::{FeatureBatch, SOURCE_OF};
+use crate::query::{FeatureQuery, Selection};
 use crate::store::{BoxStream, Store, StoreExt};
 use crate::time::days_from_epoch;
 use crate::value::Value;
@@ -221,6 +221,50 @@ pub fn source_value_batch(values: &[SourceValue]) -> Result<RecordBatch> {
         of(|s| s.version_number.clone()),
     ];
     Ok(RecordBatch::try_new(source_value_schema(), columns)?)
+}
+
+/// The head of a CSV table of values and their sources, or its rows.
+///
+/// ```
+/// let head = cabd_core::store::source_values_csv(None)?;
+/// assert!(head.starts_with(b"type,cabd_id,attribute,value,source_id,source,"));
+/// # Ok::<(), cabd_core::Error>(())
+/// ```
+///
+/// # Errors
+/// None that a caller can cause.
+pub fn source_values_csv(values: Option<&[SourceValue]>) -> Result<Vec<u8>> {
+    let mut out = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(vec![]);
+    let failed = |e: csv::Error| Error::internal("a row of CSV cannot be written").because(e);
+    match values {
+        None => {
+            let schema = source_value_schema();
+            let names = schema.fields().iter().map(|f| f.name().as_str());
+            out.write_record(names).map_err(failed)?;
+        }
+        Some(values) => {
+            for v in values {
+                let of =
+                    |get: fn(&DataSource) -> String| v.source.as_ref().map(get).unwrap_or_default();
+                out.write_record([
+                    v.feature_type.clone(),
+                    v.cabd_id.to_string(),
+                    v.attribute.clone(),
+                    v.text().unwrap_or_default(),
+                    of(|s| s.id.to_string()),
+                    of(|s| s.name.clone()),
+                    of(|s| s.source_type.clone().unwrap_or_default()),
+                    of(|s| s.version_date.map(|d| d.to_string()).unwrap_or_default()),
+                    of(|s| s.version_number.clone().unwrap_or_default()),
+                ])
+                .map_err(failed)?;
+            }
+        }
+    }
+    out.into_inner()
+        .map_err(|e| Error::internal("a row of CSV cannot be written").because(e.into_error()))
 }
 
 impl SourceValue {
