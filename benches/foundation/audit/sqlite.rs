@@ -101,11 +101,9 @@ fn whole_rows(conn: &Connection) {
         .unwrap()
         .query_map([], |r| {
             let name: String = r.get(0)?;
-            let kind: String = r.get(1)?;
-            Ok((
-                name,
-                kind.to_uppercase().contains("POINT") || kind.to_uppercase().contains("GEOM"),
-            ))
+            let kind: String = r.get::<_, String>(1)?.to_uppercase();
+            let is_blob = ["POINT", "GEOM", "BLOB"].iter().any(|k| kind.contains(k));
+            Ok((name, is_blob))
         })
         .unwrap()
         .map(Result::unwrap)
@@ -113,7 +111,7 @@ fn whole_rows(conn: &Connection) {
     let object = |row: &str| {
         let pairs: Vec<String> = names
             .iter()
-            .map(|(n, is_geometry)| match is_geometry {
+            .map(|(n, is_blob)| match is_blob {
                 true => format!("'\"{n}\":\"' || COALESCE(hex({row}.{n}), '') || '\"'"),
                 false => format!("'\"{n}\":' || json_quote({row}.{n})"),
             })

@@ -59,14 +59,18 @@ async fn copies_bulk_updates_and_cascades_are_logged_row_by_row() {
     let before = store.head().await.unwrap();
     let client = server::psql(&url).await;
     let sink = client
-        .copy_in("COPY dams.dams (cabd_id, original_point, height_m) FROM STDIN")
+        .copy_in::<_, std::io::Cursor<Vec<u8>>>(
+            "COPY dams.dams (cabd_id, original_point, height_m) FROM STDIN",
+        )
         .await
         .unwrap();
     futures::pin_mut!(sink);
     let rows: String = (1..=3u128)
         .map(|n| format!("{}\tSRID=4617;POINT(-75 45)\t{n}\n", Uuid::from_u128(n)))
         .collect();
-    sink.send(rows.into_bytes().into()).await.unwrap();
+    sink.send(std::io::Cursor::new(rows.into_bytes()))
+        .await
+        .unwrap();
     sink.close().await.unwrap();
     client
         .batch_execute(

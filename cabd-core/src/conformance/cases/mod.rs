@@ -364,6 +364,7 @@ macro_rules! __conformance_cases {
                 shares_say_how_much_comes_from_which_source
                 each_value_is_a_row_with_its_source
                 a_data_source_is_kept_by_what_names_it
+                a_data_source_is_written_as_a_document
             }
             concurrency {
                 a_stream_shows_the_moment_it_was_opened

@@ -1,9 +1,11 @@
 //! Where values come from: asked in filters, given beside values, counted, and as a table.
 
 use futures::TryStreamExt;
+use serde_json::json;
 
 use crate::catalog::Relation;
 use crate::conformance::world::*;
+use crate::edit::{SourceChange, data_source as data_source_document};
 use crate::error::ErrorKind;
 use crate::feature::{Action, Operation, SOURCE_OF};
 use crate::query::{FeatureQuery, Filter, Operator};
@@ -403,4 +405,52 @@ pub async fn a_data_source_is_kept_by_what_names_it(store: &dyn Store) {
     assert_eq!(store.source_named("field notes").await.unwrap(), id(902));
     let e = store.source_named("Unused").await.unwrap_err();
     assert_eq!(e.kind(), ErrorKind::NotFound);
+}
+
+pub async fn a_data_source_is_written_as_a_document(store: &dyn Store) {
+    furnish(store).await;
+    let catalog = store.catalog().await.unwrap();
+    let change = async |document: serde_json::Value, how: SourceChange| {
+        let draft = data_source_document(&catalog, id(901), &document, how)?;
+        let all = operations(draft.operations);
+        store.apply(&draft.head, all).await
+    };
+    let shown = async || all(store, Relation::DataSource).await.remove(0);
+    let new = json!({"name": "Register", "source_type": "spatial", "version_date": "2019-05-01",
+        "organization_name": "The Office", "province_territory_code": ["qc", "on"]});
+    change(new, SourceChange::Create).await.unwrap();
+    let record = shown().await;
+    assert_eq!(
+        record.get("version_date"),
+        &Value::Date("2019-05-01".parse().unwrap())
+    );
+    let provinces = Value::List(vec!["qc".into(), "on".into()]);
+    assert_eq!(record.get("province_territory_code"), &provinces);
+    let patch = json!({"version_date": null, "licence": "CC0-1.0"});
+    change(patch, SourceChange::Merge).await.unwrap();
+    let record = shown().await;
+    assert_eq!(record.get("version_date"), &Value::Null);
+    assert_eq!(record.get("licence"), &"CC0-1.0".into());
+    assert_eq!(record.get("organization_name"), &"The Office".into());
+    let whole = json!({"id": id(901), "name": "Register of 2019", "source_type": "non-spatial"});
+    change(whole, SourceChange::Replace).await.unwrap();
+    let record = shown().await;
+    assert_eq!(record.get("name"), &"Register of 2019".into());
+    assert_eq!(record.get("licence"), &Value::Null);
+    for (wrong, field) in [
+        (json!({"colour": "red"}), "colour"),
+        (json!({"id": id(902)}), "id"),
+        (json!({"source_type": "hearsay"}), "source_type"),
+        (json!({"version_date": "May"}), "version_date"),
+        (json!({"name": null}), "name"),
+    ] {
+        let e = change(wrong, SourceChange::Merge).await.unwrap_err();
+        assert_eq!(
+            (e.kind(), e.field_name()),
+            (ErrorKind::Invalid, Some(field))
+        );
+    }
+    let again = change(json!({"name": "x"}), SourceChange::Create).await;
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(shown().await, record);
 }
