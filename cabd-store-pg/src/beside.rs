@@ -18,6 +18,7 @@ use crate::evolve::{self, CHUNK, Way, after, plan};
 use crate::pool::Session;
 use crate::sql::audit::UNLOGGED;
 use crate::sql::{alter, ddl, ident, literal, name_of};
+use crate::seal;
 use crate::types::column_type;
 
 /// What the name of a column that is being filled begins with.
@@ -109,6 +110,9 @@ pub(crate) async fn make(session: &mut Session, change: &CatalogChange) -> Resul
     }
     session.run("SELECT pg_advisory_unlock(4617, 2)").await?;
     session.end_work();
+    if made.is_ok() {
+        seal::after_commit(session).await;
+    }
     made
 }
 

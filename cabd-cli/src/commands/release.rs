@@ -54,7 +54,9 @@ impl Release {
                 release.note = self.note.clone();
                 release.author = self.author.clone();
                 store.release(&release).await?;
-                vec![release]
+                let mut all = store.releases().await?;
+                all.retain(|r| r.is_named(&release.name));
+                all
             }
         };
         store.close().await?;
@@ -63,7 +65,10 @@ impl Release {
         } else if self.name.is_some() {
             let said = shown
                 .iter()
-                .map(|r| format!("{} is commit {}", r.name, r.commit));
+                .map(|r| {
+                    let chain = r.chain.map(|hash| format!(", chain {hash}"));
+                    format!("{} is commit {}{}", r.name, r.commit, chain.unwrap_or_default())
+                });
             output::line(said.collect::<Vec<_>>().join("\n"))?;
         } else {
             let rows = shown.into_iter().map(|r| {

@@ -10,5 +10,6 @@ mod evolution;
 mod features;
 mod load;
 mod past;
+mod proof;
 mod server;
 mod waits;
