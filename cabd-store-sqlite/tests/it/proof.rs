@@ -97,17 +97,3 @@ async fn a_reader_does_not_wait_for_a_writer_and_a_file_that_is_only_read_says_w
     }
     read.close().await.unwrap();
 }
-
-#[test]
-fn both_databases_have_the_same_migrations() {
-    let names = |store: &str| -> Vec<String> {
-        let folder = format!("{}/../{store}/migrations", env!("CARGO_MANIFEST_DIR"));
-        let mut all: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        all.sort();
-        all
-    };
-    assert_eq!(names("cabd-store-sqlite"), names("cabd-store-pg"));
-}

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::digest::Sealing;
@@ -75,8 +75,9 @@ struct Ahead<T> {
     next: Option<T>,
 }
 
-impl<T> Ahead<T> {
-    async fn new(mut stream: BoxStream<T>) -> Result<Self> {
+impl<T: Send + 'static> Ahead<T> {
+    async fn new(stream: BoxStream<T>) -> Result<Self> {
+        let mut stream = stream.fuse().boxed();
         let next = stream.try_next().await?;
         Ok(Self { stream, next })
     }
