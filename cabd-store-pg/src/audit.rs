@@ -10,11 +10,11 @@ use cabd_core::catalog::{Catalog, Past, Table};
 use cabd_core::error::Result;
 use cabd_core::geometry::Geometry;
 use cabd_core::id::{CommitNumber, Uuid};
-use cabd_core::time::format_instant;
 use cabd_core::store::{
     AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
     Release,
 };
+use cabd_core::time::format_instant;
 use cabd_core::value::Value;
 
 use crate::PgStore;

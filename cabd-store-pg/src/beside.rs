@@ -16,9 +16,9 @@ use crate::catalog::{alone, load};
 use crate::error::pg;
 use crate::evolve::{self, CHUNK, Way, after, plan};
 use crate::pool::Session;
+use crate::seal;
 use crate::sql::audit::UNLOGGED;
 use crate::sql::{alter, ddl, ident, literal, name_of};
-use crate::seal;
 use crate::types::column_type;
 
 /// What the name of a column that is being filled begins with.

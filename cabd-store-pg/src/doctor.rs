@@ -285,7 +285,10 @@ fn is_altered(t: &Table, name: &str, found: &Trigger) -> bool {
     };
     let plain = |text: &str| -> String {
         let odd = |c: char| c.is_whitespace() || "()".contains(c);
-        text.replace("::text", "").replace("cabd.", "").replace(odd, "").to_lowercase()
+        text.replace("::text", "")
+            .replace("cabd.", "")
+            .replace(odd, "")
+            .to_lowercase()
     };
     let own = found.definition.split_once(" WHEN ");
     let own = own.map(|(_, rest)| rest.rsplit_once(" EXECUTE ").map_or(rest, |(c, _)| c));

@@ -36,8 +36,8 @@ use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::id::CommitNumber;
 use cabd_core::query::FeatureQuery;
 use cabd_core::store::{
-    AuditStore, Capabilities, DeriveExt, FeatureStore, Finding, Hooks, LogReader, ProofExt,
-    Store, StoreInfo,
+    AuditStore, Capabilities, DeriveExt, FeatureStore, Finding, Hooks, LogReader, ProofExt, Store,
+    StoreInfo,
 };
 
 use crate::error::pg;

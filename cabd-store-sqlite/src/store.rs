@@ -9,8 +9,8 @@ use cabd_core::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
 use cabd_core::feature::{Applied, ChangeHead, ChangeKind};
 use cabd_core::store::{
     Adopted, Capabilities, CatalogPlan, CatalogStore, DeriveExt, DeriveStream, FeatureStore,
-    FeatureStream, Finding, Hooks, LogReader, OperationStream, ProofExt, RecordQuery, RecordStream, Store,
-    StoreInfo, apply_operations, derive_features, past,
+    FeatureStream, Finding, Hooks, LogReader, OperationStream, ProofExt, RecordQuery, RecordStream,
+    Store, StoreInfo, apply_operations, derive_features, past, with_named_sources,
 };
 use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
 use rusqlite::Connection;
@@ -333,6 +333,8 @@ impl CatalogStore for SqliteStore {
 #[async_trait]
 impl FeatureStore for SqliteStore {
     async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        let query = with_named_sources(self, query).await?;
+        let query = query.as_ref();
         if query.as_of.is_some() {
             return past::features(self, query).await;
         }
@@ -340,6 +342,8 @@ impl FeatureStore for SqliteStore {
     }
 
     async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        let query = with_named_sources(self, query).await?;
+        let query = query.as_ref();
         if query.as_of.is_some() {
             return past::count(self, query).await;
         }

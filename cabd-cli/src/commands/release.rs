@@ -63,12 +63,15 @@ impl Release {
         if self.json {
             output::json(&shown)?;
         } else if self.name.is_some() {
-            let said = shown
-                .iter()
-                .map(|r| {
-                    let chain = r.chain.map(|hash| format!(", chain {hash}"));
-                    format!("{} is commit {}{}", r.name, r.commit, chain.unwrap_or_default())
-                });
+            let said = shown.iter().map(|r| {
+                let chain = r.chain.map(|hash| format!(", chain {hash}"));
+                format!(
+                    "{} is commit {}{}",
+                    r.name,
+                    r.commit,
+                    chain.unwrap_or_default()
+                )
+            });
             output::line(said.collect::<Vec<_>>().join("\n"))?;
         } else {
             let rows = shown.into_iter().map(|r| {

@@ -75,7 +75,9 @@ fn tell(name: &str, verified: &Verified) -> Result<()> {
         ))?;
     }
     if let Some(commit) = verified.expected_at {
-        output::line(format!("the hash that was noted is that of commit {commit}"))?;
+        output::line(format!(
+            "the hash that was noted is that of commit {commit}"
+        ))?;
     }
     if let Some(head) = &verified.head {
         output::line(format!("head: commit {} {}", head.commit, head.hash))?;

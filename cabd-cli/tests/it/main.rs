@@ -15,6 +15,7 @@ mod proof;
 mod real_data;
 mod refusals;
 mod serves;
+mod sources;
 mod stores;
 mod support;
 mod tiles;

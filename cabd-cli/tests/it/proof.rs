@@ -22,7 +22,10 @@ fn proved(desk: &Desk, store: &str) {
     assert!(released.contains(hash), "{released}");
 
     let shown = desk.ok(["erase", store, "--contact", "ann@example.org"]);
-    assert!(shown.contains("--yes") && shown.contains("1 rows of the log"), "{shown}");
+    assert!(
+        shown.contains("--yes") && shown.contains("1 rows of the log"),
+        "{shown}"
+    );
     desk.refused(4, ["erase", store, "--contact", "bob@example.org", "--yes"]);
     let erase = ["erase", store, "--contact", "ann@example.org"];
     let how = ["--yes", "--author", "registrar", "--reason", "asked for"];

@@ -158,7 +158,11 @@ fn alterations(n: &Names, [first, second, third]: [i64; 3]) -> Vec<(String, Stri
         ),
         sealed(&format!("digest = {zeros}"), second, "its seal was altered"),
         sealed(&format!("chain = {zeros}"), second, "does not follow"),
-        sealed("datetime = '2001-01-01T00:00:00Z'", second, "its seal was altered"),
+        sealed(
+            "datetime = '2001-01-01T00:00:00Z'",
+            second,
+            "its seal was altered",
+        ),
         sealed("log_rows = 7", second, "its seal was altered"),
         (
             format!("DELETE FROM {seal} WHERE commit_number = {second}"),
@@ -176,8 +180,14 @@ fn alterations(n: &Names, [first, second, third]: [i64; 3]) -> Vec<(String, Stri
             "the first of cabd.contacts",
         ),
         (
-            format!("UPDATE {log} SET newvalues = replace(CAST(newvalues AS text), 'ann@', 'bob@'){} WHERE tablename = 'contacts'",
-                if n.number == "revision" { "::jsonb" } else { "" }),
+            format!(
+                "UPDATE {log} SET newvalues = replace(CAST(newvalues AS text), 'ann@', 'bob@'){} WHERE tablename = 'contacts'",
+                if n.number == "revision" {
+                    "::jsonb"
+                } else {
+                    ""
+                }
+            ),
             place(first),
             "the first of cabd.contacts",
         ),
@@ -258,7 +268,8 @@ pub async fn every_spoilt_trigger_is_found<S: Store, H: Hand, G>(
         commits(&store).await;
         hand.run(sql).await;
         let verified = store.verify(&Verify::default()).await.unwrap();
-        let is_named = |f: &crate::store::Finding| f.check == "trigger" && f.object.contains("weirs");
+        let is_named =
+            |f: &crate::store::Finding| f.check == "trigger" && f.object.contains("weirs");
         assert!(verified.findings.iter().any(is_named), "{sql}");
         assert!(!verified.is_whole());
         store.close().await.unwrap();

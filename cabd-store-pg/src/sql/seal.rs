@@ -60,7 +60,8 @@ pub(crate) const NEWEST: &str = "SELECT commit_number, datetime, digest, chain, 
 pub(crate) const SEALS: &str = "SELECT commit_number, datetime, digest, chain, log_rows, marks, salt FROM cabd.seal \
      WHERE commit_number > $1 ORDER BY commit_number";
 
-pub(crate) const SALTS: &str = "INSERT INTO cabd.seal_salt (revision, salt) SELECT * FROM unnest($1::int8[], $2::bytea[])";
+pub(crate) const SALTS: &str =
+    "INSERT INTO cabd.seal_salt (revision, salt) SELECT * FROM unnest($1::int8[], $2::bytea[])";
 
 pub(crate) const ERASE: &str = "UPDATE cabd.audit_record SET oldvalues = $2::text::jsonb, newvalues = $3::text::jsonb WHERE revision = $1";
 

@@ -31,7 +31,8 @@ impl Hand for Shell {
         // Whoever tampers does not mind keys.
         let all = format!("PRAGMA foreign_keys = off; {sql}");
         let conn = Connection::open(&self.0).unwrap();
-        conn.execute_batch(&all).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        conn.execute_batch(&all)
+            .unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 }
 
@@ -74,7 +75,9 @@ async fn a_reader_does_not_wait_for_a_writer_and_a_file_that_is_only_read_says_w
     write(&store, vec![weir(1)]).await;
     let path = folder.path().join("a.sqlite");
     let writer = Connection::open(&path).unwrap();
-    writer.execute_batch("DELETE FROM cabd_seal; BEGIN IMMEDIATE").unwrap();
+    writer
+        .execute_batch("DELETE FROM cabd_seal; BEGIN IMMEDIATE")
+        .unwrap();
     // Somebody writes: the file opens all the same, unsealed.
     let begun = std::time::Instant::now();
     let other = SqliteStore::open(&path).unwrap();
@@ -93,7 +96,12 @@ async fn a_reader_does_not_wait_for_a_writer_and_a_file_that_is_only_read_says_w
         assert_eq!(e.kind(), ErrorKind::Denied);
         let verified = read.verify(&Verify::default()).await.unwrap();
         assert!(verified.is_whole() && verified.unsealed > 0);
-        assert!(verified.findings.iter().any(|f| f.message.contains("not sealed yet")));
+        assert!(
+            verified
+                .findings
+                .iter()
+                .any(|f| f.message.contains("not sealed yet"))
+        );
     }
     read.close().await.unwrap();
 }

@@ -47,8 +47,10 @@ impl Erase {
         let erased = store.erase(&head, &self.contact, lang).await?;
         store.close().await?;
         if doing.json {
-            output::json(&json!({"dry_run": dry_run, "contact": erased.contact, "commit": erased.applied.commit,
-                "changes": counts(&erased.applied), "rows": erased.rows, "log_rows": erased.logged}))?;
+            output::json(
+                &json!({"dry_run": dry_run, "contact": erased.contact, "commit": erased.applied.commit,
+                "changes": counts(&erased.applied), "rows": erased.rows, "log_rows": erased.logged}),
+            )?;
             return Ok(ExitCode::SUCCESS);
         }
         doing.tell(&erased.rows, &[], &erased.applied, dry_run)?;

@@ -45,7 +45,11 @@ pub async fn a_store_verifies_after_every_way_of_writing(store: &dyn Store) {
     furnish(store).await;
     write(store, vec![weir(1).set("height_m", 0.1 + 0.2), weir(2)]).await;
     let noted = whole(store).await.head.unwrap();
-    write(store, vec![update(1).set("comments", "é\n\"1\""), delete(2)]).await;
+    write(
+        store,
+        vec![update(1).set("comments", "é\n\"1\""), delete(2)],
+    )
+    .await;
     write(store, (10..400).map(weir).collect()).await;
     let around = vec![
         data_source(9, "a"),
@@ -69,7 +73,10 @@ pub async fn a_store_verifies_after_every_way_of_writing(store: &dyn Store) {
         ..Verify::default()
     };
     let found = store.verify(&expect(noted.hash)).await.unwrap();
-    assert_eq!((found.is_whole(), found.expected_at), (true, Some(noted.commit)));
+    assert_eq!(
+        (found.is_whole(), found.expected_at),
+        (true, Some(noted.commit))
+    );
     let other = store.verify(&expect(Hash([7; 32]))).await.unwrap();
     assert!(!other.is_whole() && other.expected_at.is_none());
     let from = Verify {
@@ -248,7 +255,12 @@ pub async fn an_erased_person_leaves_the_proof_whole(store: &dyn Store) {
         let of_ann = [10, 20].map(|n| id(n).to_string());
         let is_hers = row.id_pk.as_ref().is_some_and(|id| of_ann.contains(id));
         let personal = row.personal.unwrap_or_default();
-        assert_eq!(personal.salt.is_none(), is_hers, "revision {}", row.revision);
+        assert_eq!(
+            personal.salt.is_none(),
+            is_hers,
+            "revision {}",
+            row.revision
+        );
     }
     // Once more, by identifier, changes nothing.
     let again = erase(store, &id(10).to_string(), false).await;
@@ -264,7 +276,10 @@ pub async fn an_erased_person_leaves_the_proof_whole(store: &dyn Store) {
 
 pub async fn what_was_erased_is_not_brought_back(store: &dyn Store) {
     let renamed = people(store).await;
-    let commit = erase(store, &id(10).to_string(), false).await.applied.commit;
+    let commit = erase(store, &id(10).to_string(), false)
+        .await
+        .applied
+        .commit;
     let erased = contents(store).await.records;
     for commit in [renamed, commit.unwrap()] {
         let back = Revert::of(commit);

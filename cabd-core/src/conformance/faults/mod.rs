@@ -20,8 +20,8 @@ use crate::query::FeatureQuery;
 use crate::store::{
     Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, ChangeQuery,
     Changeset, DeriveStream, Erasure, FeatureStore, FeatureStoreExt, FeatureStream, Finding, Hooks,
-    LogEntry, OperationStream, ProofStore, Record, RecordQuery, RecordStream, Release, Seal, Store, StoreInfo, StoredRow, StoredRows,
-    operations,
+    LogEntry, OperationStream, ProofStore, Record, RecordQuery, RecordStream, Release, Seal, Store,
+    StoreInfo, StoredRow, StoredRows, operations,
 };
 
 /// One way to be wrong.

@@ -279,11 +279,7 @@ fn named(row: &StoredRow) -> String {
 
 async fn count(rows: &mut Ahead<StoredRow>, commit: CommitNumber) -> Result<u64> {
     let mut n = 0;
-    while rows
-        .take_if(|r| r.commit == Some(commit))
-        .await?
-        .is_some()
-    {
+    while rows.take_if(|r| r.commit == Some(commit)).await?.is_some() {
         n += 1;
     }
     Ok(n)
