@@ -5,6 +5,7 @@ mod ext;
 mod history;
 mod identity;
 mod log;
+pub mod names;
 pub mod past;
 pub(crate) mod plain;
 mod records;
@@ -12,6 +13,7 @@ mod release;
 mod revert;
 mod shown;
 pub mod tiles;
+mod touched;
 mod write;
 
 use std::collections::BTreeMap;
