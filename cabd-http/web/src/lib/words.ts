@@ -29,7 +29,7 @@ const TEXTS = {
   attribution: ['Sources', 'Sources'],
 
   search: ['Search', 'Rechercher'],
-  searchHint: ['Name, identifier or coordinates', 'Nom, identifiant ou coordonnées'],
+  searchHint: ['Name, ID or coordinates', 'Nom, ID ou coordonnées'],
   clear: ['Clear', 'Effacer'],
   recent: ['Recent searches', 'Recherches récentes'],
   forget: ['Forget these', 'Les oublier'],
@@ -128,7 +128,6 @@ const TEXTS = {
   andMore: ['{n} more', '{n} de plus'],
   withoutValue: ['{n} without a value', '{n} sans valeur'],
 
-  downloadIntro: ['What is asked for now:', 'Ce qui est demandé :'],
   aboutBytes: ['about {size}', 'environ {size}'],
   inMap: ['Only what the map shows', 'Seulement ce que montre la carte'],
   inAll: ['Everything that passes', 'Tout ce qui correspond'],
