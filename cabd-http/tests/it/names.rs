@@ -32,7 +32,7 @@ pub async fn a_search_by_name_is_the_same_from_memory_and_follows_every_write(he
     let questions = [
         "/features?namefilter=like:mill&types=dams,waterfalls",
         "/features/barriers?namefilter=like:MOULIN",
-        "/features/dams?namefilter=eq:elan dam&namefilter=like:upper",
+        "/features/dams?namefilter=eq:elan%20dam&namefilter=like:upper",
         "/features/dams?namefilter=like:dam&sort=-height_m&max-results=2",
         "/features/dams?namefilter=like:dam&max-results=1&offset=1",
         "/features/dams?namefilter=like:dam&bbox=-76,45,-75.2,45.8",
@@ -49,8 +49,10 @@ pub async fn a_search_by_name_is_the_same_from_memory_and_follows_every_write(he
     for (q, was) in questions.iter().zip(before) {
         assert_eq!(ask(&format!("{q}&again=1")).await, was, "{q}");
     }
+    let (range, _) = ask("/features/dams?namefilter=like:dam").await;
     let summary = here.ok("/features/summary/dams?by=size_class_code&namefilter=like:dam");
-    assert_eq!(summary.await.json()["total"], 3);
+    let total = summary.await.json()["total"].to_string();
+    assert!(range.ends_with(&format!("/{total}")), "{range}, {total}");
     let rename = |name: &str| Operation::update_feature("dams", id(3)).set("dam_name_en", name);
     for (name, found) in [("Zürich Dam", 1), ("O'Neil Dam", 0)] {
         let head = ChangeHead::default();
