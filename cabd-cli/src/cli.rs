@@ -92,6 +92,8 @@ pub enum Command {
     Diff(commands::diff::Diff),
     /// Name a commit as a released data version, or list the releases
     Release(commands::release::Release),
+    /// Where the values come from; the data sources
+    Sources(commands::sources::Sources),
     /// Compute derived values anew
     Derive(commands::derive::Derive),
     /// Answer over HTTP

@@ -126,7 +126,7 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
-    fn new(text: String, head: CommitNumber, catalog: &Catalog) -> Self {
+    pub(crate) fn new(text: String, head: CommitNumber, catalog: &Catalog) -> Self {
         let of = Of {
             head,
             catalog_version: catalog.version,

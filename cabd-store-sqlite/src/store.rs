@@ -10,7 +10,7 @@ use cabd_core::feature::{Applied, ChangeHead, ChangeKind};
 use cabd_core::store::{
     Adopted, Capabilities, CatalogPlan, CatalogStore, DeriveExt, DeriveStream, FeatureStore,
     FeatureStream, Finding, Hooks, LogReader, OperationStream, RecordQuery, RecordStream, Store,
-    StoreInfo, apply_operations, derive_features, past,
+    StoreInfo, apply_operations, derive_features, past, with_named_sources,
 };
 use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
 use rusqlite::Connection;
@@ -331,6 +331,8 @@ impl CatalogStore for SqliteStore {
 #[async_trait]
 impl FeatureStore for SqliteStore {
     async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        let query = with_named_sources(self, query).await?;
+        let query = query.as_ref();
         if query.as_of.is_some() {
             return past::features(self, query).await;
         }
@@ -338,6 +340,8 @@ impl FeatureStore for SqliteStore {
     }
 
     async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        let query = with_named_sources(self, query).await?;
+        let query = query.as_ref();
         if query.as_of.is_some() {
             return past::count(self, query).await;
         }

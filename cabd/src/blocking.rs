@@ -220,6 +220,7 @@ impl Store {
     /// let file = "fall_name_en,lon,lat\nLong Falls,-75.5,45.4\n";
     /// let options = LoadOptions {
     ///     feature_type: Some("waterfalls".to_owned()),
+    ///     no_source: Some("an example".to_owned()),
     ///     ..LoadOptions::default()
     /// };
     /// let inputs = vec![Input::new("falls.csv", file.as_bytes())];

@@ -18,6 +18,7 @@ pub mod query;
 pub mod release;
 pub mod serve;
 pub mod sets;
+pub mod sources;
 pub mod synth;
 pub mod types;
 
@@ -43,6 +44,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Type(types) => types.run().await,
         Command::Set(sets) => sets.run().await,
         Command::Code(codes) => codes.run().await,
+        Command::Sources(sources) => sources.run().await,
         Command::Derive(derive) => derive.run().await,
         Command::Edit(edit) => edit.run().await,
         Command::Delete(delete) => delete.run().await,

@@ -14,6 +14,7 @@ mod past;
 mod real_data;
 mod refusals;
 mod serves;
+mod sources;
 mod stores;
 mod support;
 mod tiles;

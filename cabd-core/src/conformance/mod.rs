@@ -45,7 +45,8 @@ use futures::future::BoxFuture;
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, editing, evolution,
     evolution_of_types, feed, filters, followed, identity, labels, logged, merging, names, paging,
-    parts, past, queries, reverting, space, supers, survival, tiles, updates, values, writing,
+    parts, past, queries, reverting, sourced, space, supers, survival, tiles, updates, values,
+    writing,
 };
 
 use crate::store::Store;

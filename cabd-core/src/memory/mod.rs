@@ -19,7 +19,7 @@ use crate::store::{
     Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, ChangeQuery,
     Changeset, DeriveStream, FeatureStore, FeatureStream, Finding, Hooks, LogEntry,
     OperationStream, RecordQuery, RecordStream, Release, Store, StoreInfo, apply_operations,
-    derive_features, past,
+    derive_features, past, with_named_sources,
 };
 use transaction::Transaction;
 
@@ -173,6 +173,8 @@ impl CatalogStore for MemoryStore {
 #[async_trait]
 impl FeatureStore for MemoryStore {
     async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        let query = with_named_sources(self, query).await?;
+        let query = query.as_ref();
         if query.as_of.is_some() {
             return past::features(self, query).await;
         }
@@ -187,6 +189,8 @@ impl FeatureStore for MemoryStore {
     }
 
     async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        let query = with_named_sources(self, query).await?;
+        let query = query.as_ref();
         if query.as_of.is_some() {
             return past::count(self, query).await;
         }

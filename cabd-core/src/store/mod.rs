@@ -12,6 +12,7 @@ mod records;
 mod release;
 mod revert;
 mod shown;
+mod sources;
 pub mod tiles;
 mod touched;
 mod write;
@@ -41,6 +42,10 @@ pub use records::{Record, RecordQuery};
 pub use release::Release;
 pub use revert::{Revert, RevertExt, Reverted};
 pub use shown::{PreviewExt, ShownRow, ShownValue};
+pub use sources::{
+    DataSource, SourceShare, SourceValue, SourceValueStream, SourcesExt, TypeSources,
+    source_value_batch, source_value_schema, source_values_csv, with_named_sources,
+};
 pub(crate) use write::{Key, key_of, key_part};
 pub use write::{Row, RowChange, WriteTransaction, apply_operations, derive_features};
 

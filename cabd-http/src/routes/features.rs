@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::StatusCode;
 use cabd_core::catalog::{Catalog, FeatureType};
-use cabd_core::format::{Format, Metadata, WriteOptions};
+use cabd_core::format::{Format, Metadata, SourceNames, WriteOptions};
 use cabd_core::query::Selection;
-use cabd_core::store::HistoryExt;
+use cabd_core::store::{HistoryExt, SourcesExt};
 use cabd_core::time::Timestamp;
 use cabd_core::{CommitNumber, FeatureQuery, FeatureStoreExt, Uuid, Value, id};
 
@@ -151,10 +151,12 @@ pub(super) async fn one(
     query.ids = Some(vec![id]);
     query.as_of = at;
     query.lang = asked.lang;
+    query.sources = lists::with_sources(asked)?;
     let options = WriteOptions {
         lang: asked.lang,
         metadata: None,
         service_root: Some(asked.root.clone()),
+        sources: names(app, &query).await?,
         ..WriteOptions::default()
     };
     // A feature of JSON has no `url`; a table has the columns of the list.
@@ -261,6 +263,7 @@ async fn list(app: &Arc<App>, asked: &Asked, catalog: &Catalog, ft: &FeatureType
             lang: asked.lang,
             metadata: Some(metadata(app, catalog, ft, &list).await?),
             service_root: Some(asked.root.clone()),
+            sources: names(app, &list.query).await?,
             ..WriteOptions::default()
         };
         let format = match form {
@@ -270,6 +273,14 @@ async fn list(app: &Arc<App>, asked: &Asked, catalog: &Catalog, ft: &FeatureType
         let stalled = app.settings.stalled_time();
         let body = stream::body(features, format, options, urls, stalled, place).await?;
         return Ok(answer.answer(app, asked, body));
+    }
+}
+
+/// The names of data sources, where they are shown.
+async fn names(app: &App, query: &FeatureQuery) -> cabd_core::Result<SourceNames> {
+    match query.sources {
+        true => app.store.source_names().await,
+        false => Ok(SourceNames::default()),
     }
 }
 

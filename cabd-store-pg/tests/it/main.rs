@@ -9,6 +9,7 @@ mod doctor;
 mod evolution;
 mod features;
 mod load;
+mod logged;
 mod past;
 mod server;
 mod waits;

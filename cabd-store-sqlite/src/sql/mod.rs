@@ -74,6 +74,13 @@ fn from(out: &mut Text, branch: &Branch, indexed: bool) {
              AND s.{primary} = 1 ORDER BY s.{order} IS NULL, s.{order}, s.{key} LIMIT 1)"
         ));
     }
+    if branch.reads_sources() {
+        let table = flat_name(ft.schema(), &format!("{}_attribute_source", ft.id()));
+        out.push(&format!(
+            " LEFT JOIN {} AS a ON a.cabd_id = m.cabd_id",
+            identifier(&table)
+        ));
+    }
 }
 
 /// One branch: `SELECT … FROM … WHERE …`, columns named c0, c1 ….

@@ -6,6 +6,7 @@ mod derived;
 mod documented;
 mod evolution;
 mod foreign;
+mod logged;
 mod random;
 mod releases;
 mod shipped;

@@ -23,6 +23,7 @@ pub mod parts;
 pub mod past;
 pub mod queries;
 pub mod reverting;
+pub mod sourced;
 pub mod space;
 pub mod supers;
 pub mod survival;
@@ -354,6 +355,17 @@ macro_rules! __conformance_cases {
                 everything_is_derived_anew_when_asked
                 a_feature_that_is_gone_is_passed_over
                 a_snapper_is_asked_for_new_and_moved_points
+            }
+            sourced {
+                a_filter_asks_where_a_value_comes_from
+                an_untracked_attribute_or_an_unknown_source_is_refused
+                sources_are_asked_through_super_types
+                sources_come_beside_values
+                sources_of_then_are_those_of_then
+                shares_say_how_much_comes_from_which_source
+                each_value_is_a_row_with_its_source
+                a_data_source_is_kept_by_what_names_it
+                a_data_source_is_written_as_a_document
             }
             concurrency {
                 a_stream_shows_the_moment_it_was_opened
