@@ -16,6 +16,7 @@ mod kept;
 mod layers;
 mod lists;
 mod metrics;
+mod names;
 mod ogc;
 mod openapi;
 mod openapi_edits;

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::app::App;
 use crate::sealing::seal_every;
 use crate::settings::Settings;
-use crate::{layers, routes, tiles};
+use crate::{layers, names, routes, tiles};
 
 /// Room for the request line and for what is between headers, beside the limits that are set.
 const MORE_HEAD_BYTES: usize = 8 * 1024;
@@ -126,7 +126,7 @@ impl Service {
 }
 
 /// Does beforehand what the first clients would wait for: opens a reader beside the first, and reads where the features of
-/// the page's map are.
+/// the page's map are, and their names.
 async fn warm(app: Arc<App>) {
     let done = async {
         let (first, second) = tokio::join!(app.store.head(), app.store.head());
@@ -136,6 +136,9 @@ async fn warm(app: Arc<App>) {
             let moment = tiles::now(&app).await?;
             for view in moment.layers.iter().filter(|v| v.is_kept) {
                 tiles::prepared(&app, &moment, view).await?;
+            }
+            for ft in moment.catalog.types().filter(|t| !t.is_super()) {
+                names::prepared(&app, &moment.catalog, ft.id()).await?;
             }
         }
         Ok::<(), Arc<Error>>(())

@@ -5,6 +5,7 @@ mod ext;
 mod history;
 mod identity;
 mod log;
+pub mod names;
 pub mod past;
 pub(crate) mod plain;
 pub(crate) mod proof;
@@ -14,6 +15,7 @@ mod revert;
 mod shown;
 mod sources;
 pub mod tiles;
+mod touched;
 mod write;
 
 use std::collections::BTreeMap;
