@@ -17,6 +17,7 @@ use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
 use crate::layers;
 use crate::lists::{self, List};
+use crate::names;
 use crate::problem::Problem;
 use crate::request::{Asked, Form};
 use crate::stream;
@@ -207,7 +208,7 @@ pub(super) async fn served(
     })
 }
 
-async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> Answer {
+async fn list(app: &Arc<App>, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> Answer {
     let form = asked.form(&FORMS)?;
     let mut list = lists::read(asked, catalog, ft)?;
     let at = past::as_of(app, asked).await?;
@@ -220,9 +221,13 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
         attempt += 1;
         let head = app.store.head().await?;
         let tag = committed.then(|| app.tag(at.unwrap_or(head), catalog, asked, form));
-        let total = app
-            .total(&question, &key, committed.then_some(head))
-            .await?;
+        // Looked at after the commit was read: what is written meanwhile is seen below.
+        let named = names::found(app, ft, &list.query).await?;
+        let narrow = names::narrowed(named.as_ref(), &question);
+        let total = match named.as_ref().and_then(|n| n.count(&question)) {
+            Some(total) => total,
+            None => app.total(&narrow, &key, committed.then_some(head)).await?,
+        };
         let rest = total.saturating_sub(list.offset);
         let returned = list.most.map_or(rest, |most| most.min(rest));
         if returned > app.settings.max_features {
@@ -240,7 +245,8 @@ async fn list(app: &App, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> 
             true => Some(layers::turn(app, &app.long).await?),
             false => None,
         };
-        let features = app.store.features(&list.query).await?;
+        let narrow = names::narrowed(named.as_ref(), &list.query);
+        let features = app.store.features(&narrow).await?;
         // An earlier state stays as it is.
         let unchanged = at.is_some() || app.store.head().await? == head;
         if !unchanged && attempt < ATTEMPTS {

@@ -7,6 +7,7 @@ mod described;
 mod edits;
 mod flow;
 mod limits;
+mod names;
 mod ogc;
 mod openapi;
 mod page;
