@@ -11,6 +11,7 @@ mod client;
 mod list;
 mod load;
 mod many;
+mod mix;
 mod ready;
 mod retype;
 mod service;

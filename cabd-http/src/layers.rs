@@ -28,7 +28,7 @@ use crate::answer::Range;
 use crate::app::App;
 use crate::metrics;
 use crate::problem::Problem;
-use crate::recent;
+use crate::recent::Of;
 use crate::request::accepted_language;
 use crate::routes::tiles;
 use crate::writers;
@@ -59,8 +59,6 @@ pub(crate) fn surround(routes: Router, app: &Arc<App>) -> Router {
         .layer(cors(app))
         .layer(from_fn_with_state(app.clone(), options))
         .layer(from_fn_with_state(app.clone(), observe))
-        .layer(from_fn_with_state(app.clone(), recent::answers))
-        .layer(from_fn_with_state(app.clone(), tiles::kept))
 }
 
 /// The headers that are set around other answers, for one that goes out before.
@@ -179,6 +177,9 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     line.status = response.status().as_u16();
     if let Ok(id) = HeaderValue::from_str(&line.id) {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(of) = response.extensions_mut().get_mut::<Of>() {
+        line.route.clone_into(&mut of.route);
     }
     if let Some(range) = response.extensions_mut().remove::<Range>() {
         response.headers_mut().insert(CONTENT_RANGE, range.0);

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
+use crate::front::Front;
 use crate::settings::Settings;
 use crate::{layers, routes, tiles};
 
@@ -39,7 +40,12 @@ impl Service {
 
     /// Every endpoint with everything around it, to be served by this crate or nested into another service.
     pub fn router(&self) -> Router {
-        layers::surround(routes::routes(&self.app), &self.app)
+        Router::new().fallback_service(self.front())
+    }
+
+    fn front(&self) -> Front {
+        let routes = layers::surround(routes::routes(&self.app), &self.app);
+        Front::new(self.app.clone(), routes)
     }
 
     /// Answers until `end` is ready; then accepts nothing more, ends idle connections, and gives answers in progress
@@ -53,7 +59,7 @@ impl Service {
         end: impl Future<Output = ()>,
     ) -> Result<usize> {
         let settings = self.app.settings.clone();
-        let router = self.router();
+        let front = self.front();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(settings.header_seconds))
@@ -85,7 +91,7 @@ impl Service {
             };
             // Small pieces go out at once; where that cannot be set they only come later.
             let _ = socket.set_nodelay(true);
-            let service = TowerToHyperService::new(router.clone());
+            let service = TowerToHyperService::new(front.clone());
             let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
             tokio::spawn(async move {
                 if let Err(e) = connection.await {

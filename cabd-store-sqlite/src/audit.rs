@@ -161,6 +161,9 @@ impl SqliteStore {
 #[async_trait]
 impl AuditStore for SqliteStore {
     async fn head(&self) -> Result<CommitNumber> {
+        if let Some((head, _)) = self.known()? {
+            return Ok(head);
+        }
         self.gathered().await?;
         self.read(|conn, _| head(conn)).await
     }

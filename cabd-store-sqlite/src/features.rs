@@ -86,7 +86,7 @@ fn nearest_box(conn: &Connection, mut plan: Plan) -> Result<Plan> {
         return Ok(plan);
     };
     let wanted = limit.saturating_add(plan.offset);
-    if near.within_m.is_some() {
+    if near.within_m.is_some() || plan.branches.is_empty() {
         return Ok(plan);
     }
     for radius in nearest_radii_m(&near) {
@@ -100,7 +100,7 @@ fn nearest_box(conn: &Connection, mut plan: Plan) -> Result<Plan> {
                 radius.into(),
             ));
         }
-        if count_rows(conn, &probe)? >= wanted {
+        if has(conn, &probe, wanted)? {
             plan.branches.iter_mut().for_each(|b| b.bbox = Some(bbox));
             return Ok(plan);
         }
@@ -146,6 +146,17 @@ fn at_row(e: Error, row: &rusqlite::Row<'_>, plan: &Plan, column: usize) -> Erro
         Some(o) => e.field(&o.name),
         None => e,
     }
+}
+
+/// Whether at least so many rows pass.
+fn has(conn: &Connection, plan: &Plan, wanted: u64) -> Result<bool> {
+    let doing = db("look for the nearest features");
+    let text = sql::at_least(plan, wanted)?;
+    let n: i64 = conn
+        .prepare_cached(&text.text)
+        .and_then(|mut s| s.query_row(params_from_iter(text.values), |r| r.get(0)))
+        .map_err(&doing)?;
+    Ok(u64::try_from(n).is_ok_and(|n| n >= wanted))
 }
 
 fn count_rows(conn: &Connection, plan: &Plan) -> Result<u64> {
