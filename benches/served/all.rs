@@ -101,7 +101,7 @@ async fn export(store: &dyn Store, to: impl Write + Send + 'static) -> Result<()
     let writer = Format::GeoJson.writer(&answer.schema, to, WriteOptions::default());
     let mut writer = writer.map_err(Error::other)?;
     let written = write_features(answer.batches, writer.as_mut()).await;
-    written.map_err(Error::other)
+    written.map(|_| ()).map_err(Error::other)
 }
 
 fn middle(mut all: Vec<Duration>) -> Duration {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use cabd_core::{Error, Result, Store};
+use cabd_core::store::DeriveExt;
+use cabd_core::{Error, ErrorKind, Result, Store};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -124,11 +125,19 @@ impl Service {
 }
 
 /// Does beforehand what the first clients would wait for: opens a reader beside the first, and reads where the features of
-/// the page's map are.
+/// the page's map are. Fills in what follows from rows that other programs have written.
 async fn warm(app: Arc<App>) {
     let done = async {
         let (first, second) = tokio::join!(app.store.head(), app.store.head());
         first.and(second)?;
+        tiles::present(&app).await?;
+        match app.store.derive_foreign().await {
+            // Who may only read has nothing to mend.
+            Err(e) if e.kind() != ErrorKind::Denied => {
+                tracing::warn!(error = %e, "values cannot be derived for rows that other programs wrote");
+            }
+            _ => {}
+        }
         if app.settings.page {
             tokio::time::sleep(PEACE).await;
             let moment = tiles::now(&app).await?;

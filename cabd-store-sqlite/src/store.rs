@@ -95,7 +95,7 @@ impl SqliteStore {
         }
         if !read_only {
             write_ahead(&conn).map_err(at)?;
-            audit::gather_alone(&conn).map_err(at)?;
+            audit::gather_unless_busy(&conn).map_err(at)?;
         }
         Ok(Self::new(path, conn, reader, read_only))
     }

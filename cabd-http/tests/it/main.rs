@@ -5,6 +5,7 @@ mod cases;
 mod described;
 mod edits;
 mod flow;
+mod fuzz;
 mod limits;
 mod ogc;
 mod openapi;

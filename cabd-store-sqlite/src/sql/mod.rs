@@ -112,7 +112,7 @@ fn branch(out: &mut Text, b: &Branch, asked: Asked, indexed: bool) -> Result<()>
 /// sides, which the index knows to seven digits, the geometry is read.
 fn count_by_index(out: &mut Text, b: &Branch, bbox: Bbox) -> bool {
     let ft = &b.feature_type;
-    let (Served::Tables, Some(rule)) = (ft.served, &ft.geometry) else {
+    let (Served::Tables, Some(rule)) = (&ft.served, &ft.geometry) else {
         return false;
     };
     let main = main_table(ft);
