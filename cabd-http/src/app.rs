@@ -16,6 +16,8 @@ use crate::request::{Asked, Form};
 use crate::settings::Settings;
 use crate::tiles::Tiles;
 
+/// Long answers in progress, where the store sets no limit: each holds some megabytes.
+const LONG_AT_ONCE: usize = 64;
 /// Where every place is.
 const WORLD: Bbox = Bbox {
     west: -180.0,
@@ -43,7 +45,7 @@ impl App {
     pub(crate) fn new(store: Arc<dyn Store>, settings: Settings) -> Self {
         let long = store
             .reads_at_once()
-            .map_or(Semaphore::MAX_PERMITS, |n| (n * 3 / 4).max(1));
+            .map_or(LONG_AT_ONCE, |n| (n * 3 / 4).max(1));
         Self {
             store,
             long: Arc::new(Semaphore::new(long)),

@@ -29,7 +29,7 @@ use crate::app::App;
 use crate::metrics;
 use crate::problem::Problem;
 use crate::recent::Of;
-use crate::request::accepted_language;
+use crate::request::{Slot, accepted_language};
 use crate::routes::tiles;
 use crate::writers;
 
@@ -265,7 +265,7 @@ impl HttpBody for Observed {
 /// Keeps a place in the queue until the answer is at its end.
 struct Held {
     body: Body,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl HttpBody for Held {
@@ -316,7 +316,7 @@ fn language(request: &Request) -> Lang {
         .unwrap_or_else(|| accepted_language(request.headers()))
 }
 
-async fn limited(app: &Arc<App>, request: Request, next: Next) -> Response<Body> {
+async fn limited(app: &Arc<App>, mut request: Request, next: Next) -> Response<Body> {
     if let Some(problem) = too_large(app, &request) {
         return problem.into_response();
     }
@@ -325,9 +325,10 @@ async fn limited(app: &Arc<App>, request: Request, next: Next) -> Response<Body>
         return next.run(request).await;
     }
     let slot = match turn(app, &app.slots).await {
-        Ok(slot) => slot,
+        Ok(place) => Slot::new(place),
         Err(busy) => return busy.into_response(),
     };
+    request.extensions_mut().insert(slot.clone());
     match tokio::time::timeout(app.settings.answer_time(), next.run(request)).await {
         Ok(response) => response.map(|body| Body::new(Held { body, _slot: slot })),
         Err(_) => slow(app.settings.answer_seconds).into_response(),

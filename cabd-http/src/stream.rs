@@ -51,6 +51,9 @@ impl Write for Tray {
             let full = std::mem::replace(&mut pieces.last, Vec::with_capacity(PIECE_BYTES));
             pieces.full.push(full.into());
         }
+        if bytes.len() >= FULL_BYTES && pieces.last.capacity() == 0 {
+            pieces.last.reserve(PIECE_BYTES);
+        }
         pieces.last.extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -59,6 +62,9 @@ impl Write for Tray {
         Ok(())
     }
 }
+
+/// What a writer writes at once when there is more to come.
+const FULL_BYTES: usize = 64 * 1024;
 
 type Sender = mpsc::Sender<Result<Bytes>>;
 

@@ -241,7 +241,11 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
         list.query.limit = limited.then_some(returned);
         list.query.offset = list.offset;
         let place = match returned > LONG {
-            true => Some(layers::turn(app, &app.long).await?),
+            // A client may read it for as long as it likes: others are answered meanwhile.
+            true => {
+                asked.slot.give_back();
+                Some(layers::turn(app, &app.long).await?)
+            }
             false => None,
         };
         let features = app.store.features(&list.query).await?;

@@ -163,10 +163,39 @@ fn meets(out: &mut Text, bbox: Bbox) {
     out.bind_f64(bbox.south);
 }
 
+/// The order of a plan.
+fn order(plan: &Plan) -> String {
+    let mut out = String::new();
+    for (i, s) in plan.order.iter().enumerate() {
+        out.push_str(if i == 0 { " ORDER BY " } else { ", " });
+        let column = match plan.layout.physical[s.column] {
+            cabd_core::DataType::Timestamp => format!("cabd_micros(c{})", s.column),
+            _ => format!("c{}", s.column),
+        };
+        if s.column != plan.layout.id {
+            out.push_str(&format!("{column} IS NULL, "));
+        }
+        out.push_str(&column);
+        if s.descending {
+            out.push_str(" DESC");
+        }
+    }
+    out
+}
+
 /// The statement of a plan.
 pub(crate) fn select(plan: &Plan, indexed: bool) -> Result<Text> {
     let mut out = Text::bound();
+    let order = order(plan);
+    let cut = |limit: Option<u64>, offset: u64| {
+        let limit = limit.map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX));
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        format!(" LIMIT {limit} OFFSET {offset}")
+    };
     let one = plan.branches.len() == 1;
+    // Of each type no more can be in the answer than there are in the whole of it.
+    let most = plan.limit.map(|l| l.saturating_add(plan.offset));
+    let most = most.filter(|_| !one && !order.is_empty());
     if !one {
         out.push("SELECT * FROM (");
     }
@@ -174,31 +203,22 @@ pub(crate) fn select(plan: &Plan, indexed: bool) -> Result<Text> {
         if i > 0 {
             out.push(" UNION ALL ");
         }
+        if most.is_some() {
+            out.push("SELECT * FROM (");
+        }
         branch(&mut out, b, Asked::Columns, indexed)?;
+        if most.is_some() {
+            out.push(&order);
+            out.push(&cut(most, 0));
+            out.push(")");
+        }
     }
     if !one {
         out.push(")");
     }
-    for (i, s) in plan.order.iter().enumerate() {
-        out.push(if i == 0 { " ORDER BY " } else { ", " });
-        let column = match plan.layout.physical[s.column] {
-            cabd_core::DataType::Timestamp => format!("cabd_micros(c{})", s.column),
-            _ => format!("c{}", s.column),
-        };
-        if s.column != plan.layout.id {
-            out.push(&format!("{column} IS NULL, "));
-        }
-        out.push(&column);
-        if s.descending {
-            out.push(" DESC");
-        }
-    }
+    out.push(&order);
     if plan.limit.is_some() || plan.offset > 0 {
-        let limit = plan
-            .limit
-            .map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX));
-        let offset = i64::try_from(plan.offset).unwrap_or(i64::MAX);
-        out.push(&format!(" LIMIT {limit} OFFSET {offset}"));
+        out.push(&cut(plan.limit, plan.offset));
     }
     Ok(out)
 }
@@ -226,4 +246,30 @@ pub(crate) fn at_least(plan: &Plan, most: u64) -> Result<Text> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     out.push(&format!(" LIMIT {most})"));
     Ok(out)
+}
+
+/// How many rows the index knows in a branch's box, counted up to `most`; nothing without an index.
+pub(crate) fn in_box(b: &Branch, bbox: Bbox, most: u64) -> Option<Text> {
+    let ft = &b.feature_type;
+    let (Served::Tables, Some(rule)) = (&ft.served, &ft.geometry) else {
+        return None;
+    };
+    let mut out = Text::bound();
+    out.push("SELECT count(*) FROM (SELECT 1");
+    index(&mut out, &main_table(ft), &rule.column);
+    out.push(" WHERE ");
+    meets(&mut out, bbox);
+    out.push(&format!(
+        " LIMIT {})",
+        i64::try_from(most).unwrap_or(i64::MAX)
+    ));
+    Some(out)
+}
+
+/// How many rows a branch's table has, about: its largest number.
+pub(crate) fn size(b: &Branch) -> String {
+    format!(
+        "SELECT COALESCE(max(fid), 0) FROM {}",
+        identifier(&main_table(&b.feature_type))
+    )
 }
