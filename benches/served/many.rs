@@ -14,7 +14,7 @@ const SMALL: [&str; 2] = ["tile_cache_mb=16", "answer_cache_mb=16"];
 
 pub async fn run(options: &Options) -> Result<bool> {
     let service = Service::with(&options.large()?, &SMALL)?;
-    let mix = Mix::of(&service.at).await?;
+    let mix = Mix::of(&service.at, options.without.as_deref()).await?;
     let time = Duration::from_secs(options.minute);
     let before = mix.clone();
     load(

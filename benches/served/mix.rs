@@ -32,10 +32,14 @@ pub struct Question {
 
 /// Features that are there: an identifier and a place each.
 #[derive(Clone)]
-pub struct Mix(Arc<Vec<(String, f64, f64)>>);
+pub struct Mix {
+    places: Arc<Vec<(String, f64, f64)>>,
+    /// Tiles are asked for instead.
+    without: Option<usize>,
+}
 
 impl Mix {
-    pub async fn of(at: &str) -> Result<Self> {
+    pub async fn of(at: &str, without: Option<&str>) -> Result<Self> {
         let mut client = Client::connect(at).await?;
         let path =
             format!("/cabd-api/features/dams?attributes=simple&max-results={PLACES}&format=csv");
@@ -51,7 +55,10 @@ impl Mix {
         let all: Vec<_> = text.lines().skip(1).filter_map(read).collect();
         match all.is_empty() {
             true => Err(Error::other("the inventory has no dams")),
-            false => Ok(Self(Arc::new(all))),
+            false => Ok(Self {
+                places: Arc::new(all),
+                without: without.and_then(|w| KINDS.iter().position(|(name, _)| *name == w)),
+            }),
         }
     }
 
@@ -64,8 +71,8 @@ impl Mix {
             share = share.saturating_sub(*of);
             found
         });
-        let kind = kind.unwrap_or(0);
-        let (id, x, y) = &self.0[random.below(self.0.len() as u64) as usize];
+        let kind = kind.filter(|k| self.without != Some(*k)).unwrap_or(0);
+        let (id, x, y) = &self.places[random.below(self.places.len() as u64) as usize];
         let (x, y) = (x + random.within(0.3), y + random.within(0.2));
         let half = 0.05 + random.within(0.04);
         let bbox = format!(
