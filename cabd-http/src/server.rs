@@ -70,6 +70,10 @@ impl Service {
             settings.max_connections.min(Semaphore::MAX_PERMITS),
         ));
         tokio::pin!(end);
+        // The first who asks whether it is ready need not wait for a reader.
+        if let Err(e) = tiles::present(&self.app).await {
+            tracing::warn!(error = %e, "the inventory does not answer");
+        }
         let warming = tokio::spawn(warm(self.app.clone()));
         loop {
             let accepted = async {
@@ -128,9 +132,9 @@ impl Service {
 /// the page's map are. Fills in what follows from rows that other programs have written.
 async fn warm(app: Arc<App>) {
     let done = async {
-        let (first, second) = tokio::join!(app.store.head(), app.store.head());
+        // Two questions at once that need a reader each.
+        let (first, second) = tokio::join!(app.store.releases(), app.store.releases());
         first.and(second)?;
-        tiles::present(&app).await?;
         match app.store.derive_foreign().await {
             // Who may only read has nothing to mend.
             Err(e) if e.kind() != ErrorKind::Denied => {

@@ -167,7 +167,7 @@ impl SqliteStore {
 #[async_trait]
 impl AuditStore for SqliteStore {
     async fn head(&self) -> Result<CommitNumber> {
-        if let Some((head, _)) = self.known()? {
+        if let Some((head, _)) = self.known() {
             return Ok(head);
         }
         self.gathered().await?;
