@@ -16,8 +16,8 @@ use crate::request::{Asked, Form};
 use crate::settings::Settings;
 use crate::tiles::Tiles;
 
-/// Long answers in progress, where the store sets no limit: each holds some megabytes.
-const LONG_AT_ONCE: usize = 64;
+/// Long answers in progress, where the store sets no limit: each holds a reader, which costs a SpatiaLite file some fifteen megabytes.
+const LONG_AT_ONCE: usize = 24;
 /// Where every place is.
 const WORLD: Bbox = Bbox {
     west: -180.0,
