@@ -369,6 +369,10 @@ async fn compare(reference: &Here, other: &Here) {
             a.text()
         );
         assert_eq!(a.status, b.status, "{path}");
+        // The dictionary names the moment and the commit.
+        if path.starts_with("/docs") {
+            continue;
+        }
         if a.header("content-type").ends_with("vector-tile") {
             assert!(a.body == b.body, "{path}");
         } else {

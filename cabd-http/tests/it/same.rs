@@ -69,6 +69,7 @@ pub fn shown(path: &str, got: &Got) -> String {
         "\"download_datetime\":\"",
         "\"timestamp\":\"",
         "\"request_id\":\"",
+        "\"timeStamp\":\"",
     ] {
         if let Some(from) = body.find(key).map(|at| at + key.len()) {
             let to = from + body[from..].find('"').unwrap();
