@@ -1,7 +1,8 @@
-//! `make bench`, or `cargo bench -p cabd-benches -- [--features N] [--only sqlite,pg,export,bbox,past,memory]`.
+//! `make bench`, or `cargo bench -p cabd-benches -- [--features N] [--only sqlite,pg,export,bbox,audit,past,memory]`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audit;
 mod bbox;
 mod export;
 mod memory;
@@ -60,7 +61,8 @@ fn main() {
             .cloned()
     };
     let features: u64 = value("--features").map_or(1_000_000, |v| v.parse().expect("--features N"));
-    let only = value("--only").unwrap_or_else(|| "sqlite,pg,export,bbox,past,memory".to_owned());
+    let only =
+        value("--only").unwrap_or_else(|| "sqlite,pg,export,bbox,audit,past,memory".to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -74,9 +76,12 @@ fn main() {
                 "pg" => pg::run(features).await,
                 "export" => export::run(features / 10).await,
                 "bbox" => bbox::run(features).await,
+                "audit" => audit::run(features).await,
                 "past" => past::run(features / 10).await,
                 "memory" => memory::run(features),
-                other => panic!("--only {other}: one of sqlite, pg, export, bbox, past, memory"),
+                other => {
+                    panic!("--only {other}: one of sqlite, pg, export, bbox, audit, past, memory")
+                }
             };
         }
     });

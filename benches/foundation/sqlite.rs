@@ -34,7 +34,7 @@ pub async fn run(features: u64) -> bool {
 }
 
 /// The same rows, read from our file in chunks and inserted by prepared statements; only the inserts are timed.
-fn bare_load(
+pub fn bare_load(
     ours: &std::path::Path,
     bare: &std::path::Path,
     features: u64,

@@ -8,7 +8,8 @@ use clap::Args;
 /// Which features, and which attributes of them.
 #[derive(Debug, Default, Args)]
 pub struct Ask {
-    /// Only features that pass; several: all of them. Operators: in, notin, eq, neq, lt, lte, gt, gte, like, isnull, notnull
+    /// Only features that pass; several: all of them. Operators: in, notin, eq, neq, lt, lte, gt, gte, like, isnull, notnull,
+    /// and where a value comes from: from (a data source's name or identifier), nosource, hassource
     #[arg(long, value_name = "ATTRIBUTE:OPERATOR:VALUE")]
     filter: Vec<String>,
     /// Only features one of whose names passes, accents and case ignored; several: one of them
@@ -35,6 +36,9 @@ pub struct Ask {
     /// These attributes, in this order
     #[arg(long, value_name = "ATTRIBUTE", value_delimiter = ',')]
     select: Vec<String>,
+    /// With the data source of each value, where it is tracked
+    #[arg(long)]
+    sources: bool,
     /// The state of then: a commit number, an instant, the end of a day (UTC), or a release
     #[arg(long, value_name = "COMMIT|TIME|RELEASE")]
     as_of: Option<String>,
@@ -70,6 +74,29 @@ impl Ask {
             Some(text) => store.commit_of(text).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Whether nothing narrows the question.
+    pub fn is_everything(&self) -> bool {
+        let lists = [
+            &self.filter,
+            &self.namefilter,
+            &self.types,
+            &self.id,
+            &self.select,
+            &self.sort,
+        ];
+        let texts = [
+            &self.bbox,
+            &self.point,
+            &self.attributes,
+            &self.as_of,
+            &self.cursor,
+        ];
+        lists.iter().all(|l| l.is_empty())
+            && texts.iter().all(|t| t.is_none())
+            && self.limit.is_none()
+            && self.offset == 0
     }
 
     /// Whether the attributes were named.
@@ -108,6 +135,7 @@ impl Ask {
             (None, []) => Selection::All,
             (None, named) => Selection::Attributes(named.to_vec()),
         };
+        query.sources = self.sources;
         query.lang = self.lang.parse()?;
         query.sort = self.sort.iter().map(|key| sort(key)).collect();
         query.limit = self.limit;

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::kept::Kept;
 use crate::metrics::Metrics;
+use crate::names::Remembered;
 use crate::ranges::Ranges;
 use crate::recent::{Of, Recent};
 use crate::request::{Asked, Form};
@@ -32,6 +33,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) ranges: Ranges,
     pub(crate) tiles: Tiles,
+    pub(crate) names: Remembered,
     pub(crate) recent: Recent,
     pub(crate) slots: Arc<Semaphore>,
     /// Places for answers that are read as fast as the client reads: the store keeps some readers for short ones.
@@ -53,6 +55,7 @@ impl App {
                 settings.max_concurrent.min(Semaphore::MAX_PERMITS),
             )),
             tiles: Tiles::new(settings.tile_cache_mb),
+            names: Remembered::new(settings.names_mb),
             recent: Recent::new(settings.answer_cache_mb),
             settings,
             metrics: Metrics::default(),
@@ -130,7 +133,7 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
-    fn new(text: String, head: CommitNumber, catalog: &Catalog) -> Self {
+    pub(crate) fn new(text: String, head: CommitNumber, catalog: &Catalog) -> Self {
         let of = Of {
             head,
             catalog_version: catalog.version,

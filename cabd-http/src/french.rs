@@ -41,7 +41,19 @@ pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
 }
 
 /// Sentences of the core that can reach a client, `{}` standing for what varies.
-const SENTENCES: [(&str, &str); 33] = [
+const SENTENCES: [(&str, &str); 36] = [
+    (
+        "no such data source",
+        "cette source de données n’existe pas",
+    ),
+    (
+        "the sources of {} are not tracked",
+        "les sources de {} ne sont pas suivies",
+    ),
+    (
+        "names are not tests of sources",
+        "les noms ne sont pas des conditions sur les sources",
+    ),
     (
         "nothing that is told of has this attribute",
         "rien de ce qui est raconté n’a cet attribut",
@@ -169,7 +181,19 @@ const EXPECTATIONS: [(&str, &str); 16] = [
     ),
 ];
 
-const MORE_EXPECTATIONS: [(&str, &str); 9] = [
+const MORE_EXPECTATIONS: [(&str, &str); 12] = [
+    (
+        "{} notnull, from, nosource or hassource",
+        "{} notnull, from, nosource ou hassource",
+    ),
+    (
+        "the name or the identifier of a data source",
+        "le nom ou l’identifiant d’une source de données",
+    ),
+    (
+        "an attribute whose source is tracked: {}",
+        "un attribut dont la source est suivie : {}",
+    ),
     (
         "a stored attribute of the types, or a column of the rows around them",
         "un attribut enregistré des types, ou une colonne des lignes autour",
@@ -196,7 +220,13 @@ const MORE_EXPECTATIONS: [(&str, &str); 9] = [
     ("en or fr", "en ou fr"),
 ];
 
-const HINTS: [(&str, &str); 6] = [
+const HINTS: [(&str, &str); 9] = [
+    ("there is {}", "il y a {}"),
+    ("use filter instead", "employez plutôt filter"),
+    (
+        "no attribute of this type has a tracked source",
+        "aucun attribut de ce type n’a de source suivie",
+    ),
     ("releases: {}", "versions publiées : {}"),
     ("did you mean {}?", "vouliez-vous dire {}?"),
     ("known types: {}", "types connus : {}"),

@@ -54,6 +54,7 @@ pub(crate) fn read(
             ));
         }
     }
+    query.sources = with_sources(asked)?;
     conditions(asked, &mut query)?;
     for key in asked.query.all("sort").flat_map(|t| t.split(',')) {
         let (attribute, descending) = match key.trim().strip_prefix('-') {
@@ -78,6 +79,18 @@ pub(crate) fn read(
         most,
         offset,
     })
+}
+
+/// Reads `sources`: whether the data sources of values come along.
+pub(crate) fn with_sources(asked: &Asked) -> Result<bool, Box<Problem>> {
+    match asked.query.one("sources")? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Box::new(
+            Problem::parameter("sources", other, "not a yes or no", "ni oui ni non")
+                .expected("true or false", "true ou false"),
+        )),
+    }
 }
 
 /// Reads `bbox`, and `types` of a super type.

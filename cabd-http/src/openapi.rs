@@ -42,7 +42,7 @@ fn parameter(name: &str) -> Value {
             json!({}),
         ),
         "filter" => many(
-            "attribute:operator:value[,value]; several must all pass. Operators: in, notin, eq, neq, lt, lte, gt, gte, like, isnull, notnull.",
+            "attribute:operator:value[,value]; several must all pass. Operators: in, notin, eq, neq, lt, lte, gt, gte, like, isnull, notnull; of the value's data source: from (its name or identifier), nosource, hassource.",
             json!({"type": "string"}),
         ),
         "namefilter" => many(
@@ -52,6 +52,10 @@ fn parameter(name: &str) -> Value {
         "attributes" => query(
             "The attributes of a set: all, simple (or limited), mobile, vectortile, and others of the inventory. All attributes without it.",
             json!({"type": "string"}),
+        ),
+        "sources" => query(
+            "With the data source of each value, where it is tracked: a member sources beside properties, or columns named <attribute>_ds.",
+            json!({"type": "boolean"}),
         ),
         "sort" => list(
             "Attributes to sort by, with - before one for largest first; what has no value comes last.",
@@ -98,6 +102,10 @@ fn parameter(name: &str) -> Value {
             json!({"name": name, "in": "path", "required": true, "description": "The identifier (cabd_id) of a feature.",
             "schema": {"type": "string", "format": "uuid"}})
         }
+        "source" => {
+            json!({"name": "uuid", "in": "path", "required": true, "description": "The identifier of a data source.",
+            "schema": {"type": "string", "format": "uuid"}})
+        }
         _ => openapi_past::parameter(name)
             .unwrap_or_else(|| json!({"name": name, "in": "query", "schema": {"type": "string"}})),
     }
@@ -120,7 +128,7 @@ pub(crate) struct Operation<'a> {
     pub(crate) statuses: &'a [u16],
 }
 
-const LIST: [&str; 9] = [
+const LIST: [&str; 10] = [
     "bbox",
     "point",
     "max-results",
@@ -129,6 +137,7 @@ const LIST: [&str; 9] = [
     "filter",
     "namefilter",
     "attributes",
+    "sources",
     "as-of",
 ];
 
@@ -137,6 +146,7 @@ fn tag(path: &str) -> &'static str {
     let known = [
         ("/features/types", "Feature types"),
         ("/features/datasources", "Data sources"),
+        ("/datasources", "Data sources"),
         ("/features", "Features"),
         ("/tiles", "Tiles"),
         ("/clustertile", "Tiles"),
@@ -286,7 +296,7 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
             Operation {
                 id: "getFeatureOfType",
                 summary: "One feature",
-                parameters: &["type", "uuid", "as-of"],
+                parameters: &["type", "uuid", "sources", "as-of"],
                 forms: &features::FORMS,
                 schema: "Feature",
                 list: false,
@@ -339,6 +349,30 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
                 schema: "DataSourceList",
                 list: false,
                 statuses: &[400, 406, 503],
+            },
+        ),
+        (
+            "/datasources",
+            Operation {
+                id: "listSources",
+                summary: "The data sources; the same as /features/datasources",
+                parameters: &[],
+                forms: &json_only,
+                schema: "DataSourceList",
+                list: false,
+                statuses: &[400, 406, 503],
+            },
+        ),
+        (
+            "/datasources/{uuid}",
+            Operation {
+                id: "getSource",
+                summary: "One data source",
+                parameters: &["source"],
+                forms: &json_only,
+                schema: "DataSource",
+                list: false,
+                statuses: &[400, 404, 406, 503],
             },
         ),
         (
@@ -493,8 +527,7 @@ fn more_schemas() -> Value {
                 }
             }}}
         },
-        "DataSourceList": {"type": "array", "items": {"type": "object", "required": ["name"], "properties": {
-            "name": text, "version_date": text_or_null, "version_number": text_or_null, "licence": text_or_null, "attribution": text_or_null}}}
+        "DataSourceList": {"type": "array", "items": {"$ref": "#/components/schemas/DataSource"}}
     })
 }
 
@@ -523,7 +556,9 @@ fn schemas() -> Value {
             "properties": {
                 "type": {"const": "Feature"},
                 "geometry": {"type": ["object", "null"], "properties": {"type": text}},
-                "properties": {"type": "object", "required": ["cabd_id"], "properties": {"cabd_id": {"type": "string", "format": "uuid"}}}
+                "properties": {"type": "object", "required": ["cabd_id"], "properties": {"cabd_id": {"type": "string", "format": "uuid"}}},
+                "sources": {"type": "object", "description": "With sources=true: by attribute, where its value comes from.", "additionalProperties": {"type": "object", "required": ["id", "name"], "properties": {
+                    "id": {"type": "string", "format": "uuid"}, "name": text_or_null}}}
             }
         },
         "FeatureCollection": {

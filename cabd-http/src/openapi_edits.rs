@@ -20,10 +20,16 @@ fn parameter(name: &str) -> Value {
             "The identifier (cabd_id) of a feature.",
             json!({"type": "string", "format": "uuid"}),
         ),
+        "source" => (
+            "path",
+            true,
+            "The identifier of a data source.",
+            json!({"type": "string", "format": "uuid"}),
+        ),
         "If-Match" => (
             "header",
             false,
-            "The ETag of the feature as it was read, or *: any later change of it refuses this one (412). Needed unless base is given.",
+            "The ETag of what is changed as it was read, or *: any later change of it refuses this one (412). Of a feature needed unless base is given.",
             json!({"type": "string"}),
         ),
         "data_source" => (
@@ -75,6 +81,7 @@ fn parameter(name: &str) -> Value {
             json!({"type": "string"}),
         ),
     };
+    let name = if name == "source" { "uuid" } else { name };
     json!({"name": name, "in": place, "required": required, "description": description, "schema": schema})
 }
 
@@ -120,6 +127,7 @@ pub(crate) fn operations() -> Vec<(&'static str, &'static str, Value)> {
     let (on_type, on_one) = (with(&["type"]), with(&["type", "uuid", "If-Match", "base"]));
     let on_feature = [400, 401, 404, 405, 409, 412, 413, 415, 422, 428, 503];
     let feature = Some("Feature");
+    let (source, on_source) = (Some("DataSource"), ["source", "If-Match", "reason"]);
     vec![
         (
             "/features/{type}",
@@ -182,6 +190,54 @@ pub(crate) fn operations() -> Vec<(&'static str, &'static str, Value)> {
             }),
         ),
         (
+            "/datasources",
+            "post",
+            operation(&Change {
+                id: "createSource",
+                summary: "A new data source",
+                parameters: &["reason"],
+                body: Some(("application/json", "NewDataSource")),
+                good: (201, "Created", source),
+                statuses: &[400, 401, 405, 409, 413, 415, 422, 503],
+            }),
+        ),
+        (
+            "/datasources/{uuid}",
+            "put",
+            operation(&Change {
+                id: "replaceSource",
+                summary: "The whole data source: what is left out loses its value",
+                parameters: &on_source,
+                body: Some(("application/json", "NewDataSource")),
+                good: (200, "Changed", source),
+                statuses: &on_feature,
+            }),
+        ),
+        (
+            "/datasources/{uuid}",
+            "patch",
+            operation(&Change {
+                id: "changeSource",
+                summary: "A change of what is named, as JSON Merge Patch",
+                parameters: &on_source,
+                body: Some(("application/merge-patch+json", "NewDataSource")),
+                good: (200, "Changed", source),
+                statuses: &on_feature,
+            }),
+        ),
+        (
+            "/datasources/{uuid}",
+            "delete",
+            operation(&Change {
+                id: "deleteSource",
+                summary: "The data source goes; refused while anything names it",
+                parameters: &on_source,
+                body: None,
+                good: (204, "Deleted", None),
+                statuses: &[400, 401, 404, 405, 409, 412, 428, 503],
+            }),
+        ),
+        (
             "/changesets",
             "post",
             operation(&Change {
@@ -238,6 +294,21 @@ pub(crate) fn schemas() -> Vec<(&'static str, Value)> {
                 "type": {"const": "Feature"},
                 "geometry": {"type": ["object", "null"]},
                 "properties": {"type": ["object", "null"]}}}),
+        ),
+        (
+            "DataSource",
+            json!({"type": "object", "required": ["id", "name"], "properties": {
+                "id": {"type": "string", "format": "uuid"}, "name": text, "full_name": text_or_null,
+                "organization_name": text_or_null, "source_type": {"enum": ["spatial", "non-spatial", null]},
+                "version_date": {"type": ["string", "null"], "format": "date"}, "version_number": text_or_null,
+                "licence": text_or_null, "attribution": text_or_null, "data_source_category": text_or_null,
+                "geographic_coverage": text_or_null, "source": text_or_null, "source_id_field": text_or_null,
+                "comments": text_or_null,
+                "province_territory_code": {"type": ["array", "null"], "items": text}}}),
+        ),
+        (
+            "NewDataSource",
+            json!({"type": "object", "description": "The members of a data source; id may be left out."}),
         ),
         (
             "Changeset",

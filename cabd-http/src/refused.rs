@@ -76,6 +76,19 @@ pub(crate) fn of_feature(e: &Error) -> Box<Problem> {
     list(e, status, in_feature)
 }
 
+/// A change of a data source that is refused.
+pub(crate) fn of_source(e: &Error) -> Box<Problem> {
+    let status = match e.kind() {
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        _ => return Box::new(Problem::of(e)),
+    };
+    list(e, status, |e| match e.field_name() {
+        None => ("body", "#".to_owned()),
+        Some(field) => ("body", format!("#/{}", escaped(field))),
+    })
+}
+
 /// A changeset that is refused.
 pub(crate) fn of_changeset(e: &Error) -> Box<Problem> {
     let conflict = e.each().all(|e| e.kind() == ErrorKind::Conflict);

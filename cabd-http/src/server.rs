@@ -16,8 +16,9 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::front::Front;
+use crate::sealing::seal_every;
 use crate::settings::Settings;
-use crate::{layers, routes, tiles};
+use crate::{layers, names, routes, tiles};
 
 /// Room for the request line and for what is between headers, beside the limits that are set.
 const MORE_HEAD_BYTES: usize = 8 * 1024;
@@ -75,6 +76,10 @@ impl Service {
             tracing::warn!(error = %e, "the inventory does not answer");
         }
         let warming = tokio::spawn(warm(self.app.clone()));
+        let sealing = (settings.seal_seconds > 0).then(|| {
+            let every = Duration::from_secs(settings.seal_seconds);
+            tokio::spawn(seal_every(self.app.store.clone(), every))
+        });
         loop {
             let accepted = async {
                 // Taken first: a connection that cannot be served waits in the system's queue.
@@ -107,6 +112,9 @@ impl Service {
         }
         drop(listener);
         warming.abort();
+        if let Some(sealing) = sealing {
+            sealing.abort();
+        }
         self.app.drain();
         let open = graceful.count();
         tracing::info!(connections = open, "ending");
@@ -129,7 +137,7 @@ impl Service {
 }
 
 /// Does beforehand what the first clients would wait for: opens a reader beside the first, and reads where the features of
-/// the page's map are. Fills in what follows from rows that other programs have written.
+/// the page's map are, and their names. Fills in what follows from rows that other programs have written.
 async fn warm(app: Arc<App>) {
     let done = async {
         // Two questions at once that need a reader each.
@@ -147,6 +155,9 @@ async fn warm(app: Arc<App>) {
             let moment = tiles::now(&app).await?;
             for view in moment.layers.iter().filter(|v| v.is_kept) {
                 tiles::prepared(&app, &moment, view).await?;
+            }
+            for ft in moment.catalog.types().filter(|t| !t.is_super()) {
+                names::prepared(&app, &moment.catalog, ft.id()).await?;
             }
         }
         Ok::<(), Arc<Error>>(())

@@ -51,6 +51,8 @@ pub struct Settings {
     pub tile_cache_mb: u64,
     /// Most memory for short answers that are given again while nothing is written, in megabytes.
     pub answer_cache_mb: u64,
+    /// Most memory for the names of features, from which a search by name is answered, in megabytes; 0: the store is asked.
+    pub names_mb: u64,
     /// Licence of the data, named in every collection.
     pub licence: String,
     /// Whether the page with the map is served at `/`.
@@ -73,6 +75,8 @@ pub struct Settings {
     pub answer_seconds: u64,
     /// How long a client may stop reading before its answer is ended.
     pub stalled_seconds: u64,
+    /// How often commits of other programs are sealed; 0 for never.
+    pub seal_seconds: u64,
     /// How long a client may take to send the head of a request, and keep an idle connection.
     pub header_seconds: u64,
     /// How long answers in progress may go on after the signal to end.
@@ -133,6 +137,7 @@ impl Default for Settings {
             tile_layer: String::new(),
             tile_cache_mb: 256,
             answer_cache_mb: 64,
+            names_mb: 256,
             licence: "https://creativecommons.org/licenses/by-sa/4.0/".to_owned(),
             page: true,
             basemap: String::new(),
@@ -144,6 +149,7 @@ impl Default for Settings {
             queue_seconds: 30,
             answer_seconds: 60,
             stalled_seconds: 60,
+            seal_seconds: 60,
             header_seconds: 15,
             shutdown_seconds: 30,
             max_uri_bytes: 16 * 1024,
@@ -282,6 +288,7 @@ impl Settings {
             "tile_layer",
             "tile_cache_mb",
             "answer_cache_mb",
+            "names_mb",
             "licence",
             "page",
             "basemap",
@@ -293,6 +300,7 @@ impl Settings {
             "queue_seconds",
             "answer_seconds",
             "stalled_seconds",
+            "seal_seconds",
             "header_seconds",
             "shutdown_seconds",
             "max_uri_bytes",

@@ -119,6 +119,8 @@ pub(crate) fn options(settings: &Settings, path: &str, headers: &HeaderMap) -> R
         ["changesets"] => "OPTIONS",
         ["changesets", _, "revert"] if may_write => "POST, OPTIONS",
         ["changesets", _, "revert"] => "OPTIONS",
+        ["datasources"] if may_write => "GET, HEAD, POST, OPTIONS",
+        ["datasources", _] if may_write => "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
         ["features", name] if may_write && listed(name) && id::parse("", name).is_err() => {
             "GET, HEAD, POST, OPTIONS"
         }

@@ -2,6 +2,7 @@
 //! the commit.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cabd_core::catalog::{Catalog, Relation, Table};
 use cabd_core::error::{ErrorKind, Result};
@@ -13,8 +14,10 @@ use crate::sql::rows::{analyze, is_empty as no_rows};
 use crate::sql::{ident, name_of};
 use crate::transaction::Transaction;
 
-/// Longest wait for the table before the load goes on without bulk mode.
-const LOCK_WAIT: &str = "2s";
+/// Longest wait for the tables before the load goes on without bulk mode.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// The pause between two attempts.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Rows from which foreign keys come back unvalidated: their values were checked under the locks that bulk mode holds.
 /// [`PgStore::close`](crate::PgStore) validates them.
@@ -50,26 +53,35 @@ impl Bulk {
 
 impl Transaction {
     /// Puts the table into bulk mode if it is empty and nobody else uses it.
+    ///
+    /// Whoever waits for a lock while holding others may be waited for, and the server then ends either of the two. So all
+    /// locks are taken at once or none, and between attempts none is held.
     pub(crate) async fn begin_bulk(&mut self, table: &Arc<Table>) -> Result<()> {
         let version = self.catalog.version;
         let session = self.session().await?;
-        if !is_empty(session, table).await? {
-            return Ok(());
-        }
-        session.run("SAVEPOINT bulk").await?;
-        match prepare(session, table, version).await {
-            Ok(Some(bulk)) => {
-                session
-                    .run("RELEASE SAVEPOINT bulk; SET LOCAL lock_timeout = '30s'")
-                    .await?;
-                self.bulk.push(bulk);
-                Ok(())
+        let begun = Instant::now();
+        loop {
+            if !is_empty(session, table).await? {
+                return Ok(());
             }
-            Ok(None) => leave_savepoint(session).await,
-            Err(e) if e.kind() == ErrorKind::Busy || e.kind() == ErrorKind::Denied => {
-                leave_savepoint(session).await
+            session.run("SAVEPOINT bulk").await?;
+            match prepare(session, table, version).await {
+                Ok(Some(bulk)) => {
+                    session.run("RELEASE SAVEPOINT bulk").await?;
+                    self.bulk.push(bulk);
+                    return Ok(());
+                }
+                Ok(None) => return leave_savepoint(session).await,
+                Err(e) if e.kind() == ErrorKind::Busy => {
+                    leave_savepoint(session).await?;
+                    if begun.elapsed() >= LOCK_WAIT {
+                        return Ok(());
+                    }
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                Err(e) if e.kind() == ErrorKind::Denied => return leave_savepoint(session).await,
+                Err(e) => return Err(e),
             }
-            Err(e) => Err(e),
         }
     }
 
@@ -167,9 +179,19 @@ async fn is_empty(session: &Session, table: &Table) -> Result<bool> {
 /// foreign keys name, so what was checked against them stays true. `None` where the table or the catalogue has changed.
 async fn prepare(session: &Session, table: &Arc<Table>, version: i64) -> Result<Option<Bulk>> {
     let name = name_of(table);
+    let mut tables = vec![name.clone()];
+    let found = session
+        .client()?
+        .query(include_str!("../sql/tables_named.sql"), &[&name])
+        .await
+        .map_err(pg)?;
+    for row in &found {
+        tables.push(row.try_get(0).map_err(pg)?);
+    }
     session
         .run(&format!(
-            "SET LOCAL lock_timeout = '{LOCK_WAIT}'; LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"
+            "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT",
+            tables.join(", ")
         ))
         .await?;
     if !is_empty(session, table).await? {
@@ -239,8 +261,10 @@ async fn add_primary_key(session: &Session, table: &Table, key: &(String, String
 
 /// Writes the lean log rows of all tables that end bulk mode.
 async fn log_rows(session: &Session, ending: &[Bulk]) -> Result<()> {
+    // Before the rows draw their numbers: the changeset notes where they begin.
+    session.run("SELECT cabd.current_changeset()").await?;
     let rows = ending.iter().map(|b| b.rows).sum();
-    if rows < LOG_REBUILT_ROWS || log_size(session).await? > rows {
+    if rows < LOG_REBUILT_ROWS || log_size(session).await? > rows || !lock_log(session).await? {
         for b in ending {
             session.run(&log_all_inserts(&b.table, None)).await?;
         }
@@ -252,7 +276,7 @@ async fn log_rows(session: &Session, ending: &[Bulk]) -> Result<()> {
              DROP INDEX cabd.audit_log_cabd_id_idx",
         )
         .await?;
-    // Nobody else draws numbers: dropping the key has locked the log.
+    // Nobody else draws numbers: the log is locked.
     let client = session.client()?;
     let sequence = "pg_get_serial_sequence('cabd.audit_record', 'revision')";
     let mut next: i64 = client
@@ -269,6 +293,21 @@ async fn log_rows(session: &Session, ending: &[Bulk]) -> Result<()> {
         .run(&format!("SELECT setval({sequence}, {next}, false)"))
         .await?;
     session.run(include_str!("../sql/log_indexes.sql")).await
+}
+
+/// Takes the log for this transaction alone, if nobody else writes to it: others may wait for the loaded tables.
+async fn lock_log(session: &Session) -> Result<bool> {
+    let text = "SAVEPOINT log; LOCK TABLE cabd.audit_record IN ACCESS EXCLUSIVE MODE NOWAIT; RELEASE SAVEPOINT log";
+    match session.run(text).await {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::Busy || e.kind() == ErrorKind::Denied => {
+            session
+                .run("ROLLBACK TO SAVEPOINT log; RELEASE SAVEPOINT log")
+                .await?;
+            Ok(false)
+        }
+        Err(e) => Err(e),
+    }
 }
 
 /// About how many rows the log has.

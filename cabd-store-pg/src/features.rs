@@ -15,7 +15,7 @@ use cabd_core::feature::{Applied, BatchBuilder, ChangeHead, Counts, FeatureBatch
 use cabd_core::query::{FeatureQuery, Plan, nearest_radii_m, plan, plan_count};
 use cabd_core::store::{
     DeriveStream, FeatureStore, FeatureStream, OperationStream, Record, RecordQuery, RecordStream,
-    Store, apply_operations, derive_features, past,
+    Store, apply_operations, derive_features, past, with_named_sources,
 };
 
 use crate::PgStore;
@@ -185,6 +185,8 @@ impl PgStore {
 #[async_trait]
 impl FeatureStore for PgStore {
     async fn features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
+        let query = with_named_sources(self, query).await?;
+        let query = query.as_ref();
         if query.as_of.is_some() {
             return past::features(self, query).await;
         }
@@ -195,6 +197,8 @@ impl FeatureStore for PgStore {
     }
 
     async fn count(&self, query: &FeatureQuery) -> Result<u64> {
+        let query = with_named_sources(self, query).await?;
+        let query = query.as_ref();
         if query.as_of.is_some() {
             return past::count(self, query).await;
         }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cabd::catalog::Served;
-use cabd::format::{Format, Metadata, WriteOptions, write_features};
-use cabd::store::HistoryExt;
+use cabd::format::{Format, Metadata, SourceNames, WriteOptions, write_features};
+use cabd::store::{HistoryExt, SourcesExt};
 use cabd::time::Timestamp;
 use cabd::{Catalog, Error, FeatureType, Result};
 use clap::Args;
@@ -71,6 +71,10 @@ impl Export {
             lang: query.lang,
             metadata: Some(metadata),
             service_root: None,
+            sources: match query.sources {
+                true => store.source_names().await?,
+                false => SourceNames::default(),
+            },
             ..WriteOptions::default()
         };
 

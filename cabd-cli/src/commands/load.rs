@@ -56,6 +56,9 @@ pub struct Load {
     /// Name of the data source, instead of the mapping's
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// Why the rows have no data source: needed where they set values whose source is tracked
+    #[arg(long, value_name = "WHY", conflicts_with = "source")]
+    no_source: Option<String>,
     /// A date or number attribute: rows that are older than what the same source gave before change nothing
     #[arg(long, value_name = "ATTRIBUTE")]
     keep_newer: Option<String>,
@@ -139,6 +142,7 @@ impl Load {
             table: self.table.clone(),
             mapping,
             source_name: self.source.clone(),
+            no_source: self.no_source.clone(),
             keep_newer: self.keep_newer.clone(),
             match_rule,
             dry_run: self.dry_run,

@@ -18,8 +18,10 @@ pub mod query;
 pub mod release;
 pub mod serve;
 pub mod sets;
+pub mod sources;
 pub mod synth;
 pub mod types;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -40,9 +42,11 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Info(info) => info.run().await,
         Command::Dictionary(dictionary) => dictionary.run().await,
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Verify(verify) => verify.run().await,
         Command::Type(types) => types.run().await,
         Command::Set(sets) => sets.run().await,
         Command::Code(codes) => codes.run().await,
+        Command::Sources(sources) => sources.run().await,
         Command::Derive(derive) => derive.run().await,
         Command::Edit(edit) => edit.run().await,
         Command::Delete(delete) => delete.run().await,
@@ -52,6 +56,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Split(split) => split.run().await,
         Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Restore(restore) => restore.run().await,
+        Command::Erase(erase) => erase.run().await,
         Command::History(history) => history.run().await,
         Command::Changes(changes) => changes.run().await,
         Command::Diff(diff) => diff.run().await,

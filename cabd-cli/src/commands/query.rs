@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use cabd::catalog::{GEOMETRY, ID};
-use cabd::feature::value_at;
+use cabd::feature::{SOURCE_OF, value_at};
+use cabd::format::SourceNames;
 use cabd::page::Near;
 use cabd::query::Selection;
+use cabd::store::SourcesExt;
 use cabd::{FeatureBatch, FeatureQuery, FeatureType, Lang, Result, Store, Value, time};
 use clap::Args;
 use futures::TryStreamExt;
@@ -95,9 +97,11 @@ async fn as_json(store: &dyn Store, mut query: FeatureQuery, feature_type: &str)
             .min(usize::try_from(limit).unwrap_or(usize::MAX).max(1));
     }
     let mut stream = store.features(&query).await?;
-    let mut keys: Vec<String> = vec![];
+    let names = names(store, &query).await?;
+    let mut keys: Vec<(String, bool)> = vec![];
     for field in stream.schema.fields() {
-        keys.push(format!("{}:", quoted(field.name())));
+        let is_source = field.metadata().contains_key(SOURCE_OF);
+        keys.push((format!("{}:", quoted(field.name())), is_source));
     }
     let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout());
     let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(output::to_stdout);
@@ -108,12 +112,20 @@ async fn as_json(store: &dyn Store, mut query: FeatureQuery, feature_type: &str)
         let mut text = String::new();
         for row in 0..batch.rows() {
             text.push_str(if written == 0 { "\n{" } else { ",\n{" });
-            for (at, (key, column)) in keys.iter().zip(batch.batch.columns()).enumerate() {
+            for (at, ((key, is_source), column)) in
+                keys.iter().zip(batch.batch.columns()).enumerate()
+            {
                 if at > 0 {
                     text.push(',');
                 }
                 text.push_str(key);
-                text.push_str(&value_at(column, row).to_json().to_string());
+                let value = value_at(column, row);
+                let value = if *is_source {
+                    source(&names, &value)
+                } else {
+                    value.to_json()
+                };
+                text.push_str(&value.to_string());
             }
             if let Some(distance) = near.and_then(|near| distance_m(&batch, row, near)) {
                 text.push_str(&format!(",\"{DISTANCE}\":{distance}"));
@@ -128,6 +140,22 @@ async fn as_json(store: &dyn Store, mut query: FeatureQuery, feature_type: &str)
     let next = next.map_or("null".to_owned(), |cursor| quoted(&cursor.to_string()));
     write(format!("\n],\"next\":{next}}}\n").as_bytes())?;
     out.flush().map_err(output::to_stdout)
+}
+
+/// The names of data sources, where they are shown.
+async fn names(store: &dyn Store, query: &FeatureQuery) -> Result<SourceNames> {
+    match query.sources {
+        true => store.source_names().await,
+        false => Ok(SourceNames::default()),
+    }
+}
+
+/// A data source by identifier and name.
+fn source(names: &SourceNames, value: &Value) -> serde_json::Value {
+    match value.as_uuid() {
+        Some(id) => serde_json::json!({"id": id, "name": names.name(id)}),
+        None => serde_json::Value::Null,
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -160,6 +188,7 @@ async fn as_table(
     query.limit = Some(limit);
     query.batch_rows = BLOCK_ROWS;
 
+    let names = names(store.as_ref(), &query).await?;
     let mut stream = store.features(&query).await?;
     let mut columns: Option<Vec<usize>> = None;
     let mut shown: u64 = 0;
@@ -168,7 +197,7 @@ async fn as_table(
         if batch.rows() == 0 {
             continue;
         }
-        let sheet = sheet(&batch, query.near, asks_geometry)?;
+        let sheet = sheet(&batch, query.near, asks_geometry, &names)?;
         let columns = columns.get_or_insert_with(|| {
             if is_chosen {
                 return (0..sheet.headers.len()).collect();
@@ -247,7 +276,12 @@ fn first_columns(feature_type: &FeatureType, lang: Lang) -> Vec<String> {
     out
 }
 
-fn sheet(batch: &FeatureBatch, near: Option<Near>, shows_geometry: bool) -> Result<Sheet> {
+fn sheet(
+    batch: &FeatureBatch,
+    near: Option<Near>,
+    shows_geometry: bool,
+    names: &SourceNames,
+) -> Result<Sheet> {
     let schema = batch.batch.schema();
     let mut sheet = Sheet {
         longest: table::LONGEST_VALUE,
@@ -258,12 +292,20 @@ fn sheet(batch: &FeatureBatch, near: Option<Near>, shows_geometry: bool) -> Resu
         if field.name() == GEOMETRY && !shows_geometry {
             continue;
         }
-        columns.push(batch.batch.column(at));
+        let is_source = field.metadata().contains_key(SOURCE_OF);
+        columns.push((batch.batch.column(at), is_source));
         sheet.headers.push(field.name().clone());
         sheet.is_number.push(field.data_type().is_numeric());
     }
     for row in 0..batch.rows() {
-        let values = columns.iter().map(|column| text(&value_at(column, row)));
+        let values = columns.iter().map(|(column, is_source)| {
+            let value = value_at(column, row);
+            let name = value.as_uuid().filter(|_| *is_source);
+            match name.and_then(|id| names.name(id)) {
+                Some(name) => Ok(name.to_owned()),
+                None => text(&value),
+            }
+        });
         sheet.rows.push(values.collect::<Result<_>>()?);
     }
     if let Some(near) = near {

@@ -159,7 +159,15 @@ fn reviews_become_suggested_updates_on_a_file_and_in_a_database() {
         desk.ok(["init", store]);
         for feature_type in ["dams", "waterfalls"] {
             let file = format!("{feature_type}.csv");
-            desk.ok(["load", store, "--type", feature_type, &file]);
+            desk.ok([
+                "load",
+                store,
+                "--type",
+                feature_type,
+                "--no-source",
+                "a test",
+                &file,
+            ]);
         }
         for (mapping, name, rows) in [
             ("exclusions", "cabd_exclusions.csv", exclusions.len()),

@@ -160,10 +160,28 @@ fn codes_are_added_changed_and_retired() {
     desk.ok(["code", "retire", store, list, "77"]);
     let json = desk.json(["info", store, "--codes", list, "--json"]);
     assert_eq!(code(&json)["retired"], true);
-    let report = desk.run(["load", store, "--type", "dams", "dam.csv", "--strict"]);
+    let report = desk.run([
+        "load",
+        store,
+        "--type",
+        "dams",
+        "--no-source",
+        "seen",
+        "dam.csv",
+        "--strict",
+    ]);
     assert_eq!(report.code, Some(3), "{report:#?}");
     desk.ok(["code", "change", store, list, "77", "--serve"]);
-    desk.ok(["load", store, "--type", "dams", "dam.csv", "--strict"]);
+    desk.ok([
+        "load",
+        store,
+        "--type",
+        "dams",
+        "--no-source",
+        "seen",
+        "dam.csv",
+        "--strict",
+    ]);
     desk.refused(4, ["code", "retire", store, list, "9999"]);
     desk.refused(4, ["code", "retire", store, "dams.no_codes", "1"]);
 }
@@ -184,7 +202,15 @@ fn attribute_sets_are_added_changed_and_dropped() {
         "dam.csv",
         "dam_name_en,height_m,longitude,latitude\nOld,7,-75,45\n",
     );
-    desk.ok(["load", store, "--type", "dams", "dam.csv"]);
+    desk.ok([
+        "load",
+        store,
+        "--type",
+        "dams",
+        "--no-source",
+        "seen",
+        "dam.csv",
+    ]);
     let json = desk.json(["query", store, "dams", "--attributes", "field", "--json"]);
     let keys: Vec<&String> = json["features"][0].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["cabd_id", "height_m", "dam_name_en", "geometry"]);

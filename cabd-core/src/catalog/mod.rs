@@ -32,9 +32,9 @@ pub use feature_type::{
 pub use manifest::Manifest;
 pub use past::Past;
 pub use physical::{
-    Column, Effective, IDENTITY_ACTS, LogIds, Relation, Table, UPDATE_STATUS, contact_table,
-    data_source_table, feature_update_table, flat_name, geometry_kind, identity_table,
-    table_of_list, tables_of,
+    Column, Effective, IDENTITY_ACTS, LogIds, Relation, SOURCE_TYPES, Table, UPDATE_STATUS,
+    contact_table, data_source_table, feature_update_table, flat_name, geometry_kind,
+    identity_table, table_of_list, tables_of,
 };
 
 pub use registered::{Facts, adopted, metadata_attribute, registered, with_views};

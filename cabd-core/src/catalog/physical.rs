@@ -485,6 +485,9 @@ pub fn table_of_list(list: &CodeList) -> Table {
     t
 }
 
+/// The kinds of a data source.
+pub const SOURCE_TYPES: [&str; 2] = ["spatial", "non-spatial"];
+
 /// `cabd.data_source`.
 pub fn data_source_table() -> Table {
     let text = || DataType::Text(None);
@@ -495,7 +498,10 @@ pub fn data_source_table() -> Table {
         Column::new("version_number", text()),
         Column::new("source", text()),
         Column::new("comments", text()),
-        Column::new("source_type", text()),
+        Column {
+            one_of: &SOURCE_TYPES,
+            ..Column::new("source_type", text())
+        },
         Column::new("full_name", text()),
         Column::new("organization_name", text()),
         Column::new("data_source_category", text()),

@@ -58,7 +58,7 @@ pub fn changeset(catalog: &Catalog, document: &Json) -> Result<Draft> {
         ..ChangeHead::default()
     };
     let sourcing = sourcing(document, &mut errors);
-    sourcing.tell(&mut head);
+    errors.extend(sourcing.tell(&mut head).err());
     let mut operations = vec![];
     match document.get("operations") {
         Some(Json::Array(entries)) => {
@@ -231,7 +231,15 @@ fn feature<'a>(catalog: &'a Catalog, feature_type: &str, document: &'a Json) -> 
     known(
         members,
         "",
-        &["type", "id", "geometry", "properties", "bbox", "links"],
+        &[
+            "type",
+            "id",
+            "geometry",
+            "properties",
+            "bbox",
+            "links",
+            "sources",
+        ],
         &mut errors,
     );
     if let Some(other) = members.get("type").filter(|t| *t != "Feature") {
@@ -279,13 +287,13 @@ fn finish(
         return Err(e);
     }
     let mut head = ChangeHead::default();
-    sourcing.tell(&mut head);
+    sourcing.tell(&mut head)?;
     let operations = with_sources(catalog, vec![operation], sourcing)?;
     Ok(Draft { head, operations })
 }
 
 /// Adds values to an operation.
-fn set<'a>(
+pub(super) fn set<'a>(
     operation: &mut Operation,
     values: impl Iterator<Item = (&'a String, &'a Json)>,
     errors: &mut Vec<Error>,
@@ -331,7 +339,7 @@ fn sourcing(document: &Map<String, Json>, errors: &mut Vec<Error>) -> Sourcing {
     })
 }
 
-fn object<'a>(json: &'a Json, place: &str) -> Result<&'a Map<String, Json>> {
+pub(super) fn object<'a>(json: &'a Json, place: &str) -> Result<&'a Map<String, Json>> {
     json.as_object().ok_or_else(|| {
         Error::invalid("not an object")
             .at(place)
@@ -341,7 +349,12 @@ fn object<'a>(json: &'a Json, place: &str) -> Result<&'a Map<String, Json>> {
 }
 
 /// Refuses members that would be passed over.
-fn known(members: &Map<String, Json>, place: &str, names: &[&str], errors: &mut Vec<Error>) {
+pub(super) fn known(
+    members: &Map<String, Json>,
+    place: &str,
+    names: &[&str],
+    errors: &mut Vec<Error>,
+) {
     for name in members.keys().filter(|n| !names.contains(&n.as_str())) {
         errors.push(
             Error::invalid("no such member")
@@ -363,7 +376,7 @@ fn text(members: &Map<String, Json>, name: &str, errors: &mut Vec<Error>) -> Opt
     }
 }
 
-fn wrong(place: &str, name: &str, value: Option<&Json>) -> Error {
+pub(super) fn wrong(place: &str, name: &str, value: Option<&Json>) -> Error {
     let e = Error::invalid("not a value that is taken here")
         .at(place)
         .field(name);

@@ -1,6 +1,6 @@
 //! Where the values of a change come from.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -59,18 +59,13 @@ impl Sourcing {
     }
 
     /// Writes it into the head of the change.
-    pub(super) fn tell(&self, head: &mut ChangeHead) {
+    pub(super) fn tell(&self, head: &mut ChangeHead) -> Result<()> {
         match self {
             Sourcing::Source(id) => head.data_source = Some(*id),
-            Sourcing::None(why) => {
-                let reason = head.reason.take().filter(|r| !r.trim().is_empty());
-                head.reason = Some(match reason {
-                    Some(reason) => format!("{reason} (no source: {why})"),
-                    None => format!("no source: {why}"),
-                });
-            }
+            Sourcing::None(why) => head.without_source(why)?,
             Sourcing::Unsaid => {}
         }
+        Ok(())
     }
 }
 
@@ -105,7 +100,8 @@ pub fn with_sources(
     }
 }
 
-type Given = BTreeMap<(Arc<str>, String), HashSet<String>>;
+/// By type and feature: the columns, and whether a source is named.
+type Given = BTreeMap<(Arc<str>, String), HashMap<String, bool>>;
 
 /// The columns of attribute sources that operations name themselves, by feature.
 fn given(operations: &[Operation]) -> Given {
@@ -114,9 +110,12 @@ fn given(operations: &[Operation]) -> Given {
         if let Relation::AttributeSource(t) = &o.relation
             && let Some(id) = named(o, ID)
         {
-            out.entry((t.clone(), id.to_string()))
-                .or_default()
-                .extend(o.fields.iter().cloned());
+            out.entry((t.clone(), id.to_string())).or_default().extend(
+                o.fields
+                    .iter()
+                    .cloned()
+                    .zip(o.values.iter().map(|v| !v.is_null())),
+            );
         }
     }
     out
@@ -155,7 +154,11 @@ fn sources(
         .zip(&o.values)
         .filter(|(_, value)| o.action != Action::Insert || !value.is_null())
         .filter_map(|(field, _)| tracked(ft, field))
-        .filter(|column| own.is_none_or(|own| !own.contains(column)))
+        // To say that there is no source needs a reason as well.
+        .filter(|column| match own.and_then(|own| own.get(column)) {
+            None => true,
+            Some(is_named) => !is_named && *sourcing == Sourcing::Unsaid,
+        })
         .collect();
     if columns.is_empty() {
         return Ok(None);

@@ -19,6 +19,9 @@ use crate::lang::Lang;
 use crate::page::Cursor;
 use crate::value::{DataType, ElementType, Value};
 
+/// Metadata of an answer's field that holds data sources: the attribute whose values come from them.
+pub const SOURCE_OF: &str = "cabd:source_of";
+
 /// How an output column is made of the physical columns a store reads.
 #[derive(Debug, Clone)]
 pub enum Output {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::catalog::{ID, Relation};
+use crate::error::{Error, Result};
 use crate::id::CommitNumber;
 use crate::value::Value;
 
@@ -35,6 +36,35 @@ pub struct ChangeHead {
     pub rows_read: Option<(CommitNumber, Vec<Relation>)>,
     /// Values that follow from others are taken as given: none is computed.
     pub as_given: bool,
+}
+
+impl ChangeHead {
+    /// Says in the reason why the values have no data source.
+    ///
+    /// ```
+    /// let mut head = cabd_core::ChangeHead { reason: Some("field visit".into()), ..Default::default() };
+    /// head.without_source("measured on site")?;
+    /// assert_eq!(head.reason.as_deref(), Some("field visit (no source: measured on site)"));
+    /// # Ok::<(), cabd_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a blank reason.
+    pub fn without_source(&mut self, why: &str) -> Result<()> {
+        let why = why.trim();
+        if why.is_empty() {
+            return Err(Error::invalid("blank")
+                .field("no_source")
+                .value(why)
+                .expected("why there is no data source"));
+        }
+        let reason = self.reason.take().filter(|r| !r.trim().is_empty());
+        self.reason = Some(match reason {
+            Some(reason) => format!("{reason} (no source: {why})"),
+            None => format!("no source: {why}"),
+        });
+        Ok(())
+    }
 }
 
 /// A feature, and the commit at which it was read. What others have changed of the feature, or around it, since then stays;

@@ -5,7 +5,7 @@ mod change;
 mod columns;
 
 pub use batch::{
-    BatchBuilder, FeatureBatch, Layout, Output, OutputColumn, PhysicalRows, Places,
+    BatchBuilder, FeatureBatch, Layout, Output, OutputColumn, PhysicalRows, Places, SOURCE_OF,
     geoarrow_metadata,
 };
 pub use change::{Action, Applied, Base, ChangeHead, ChangeKind, Counts, Fields, Operation};

@@ -13,6 +13,7 @@ use arrow::datatypes::{
 
 use crate::catalog::{GEOMETRY, ID};
 use crate::error::{Error, Result};
+use crate::feature::SOURCE_OF;
 use crate::value::DataType;
 
 /// One column of one batch.
@@ -89,6 +90,8 @@ pub(super) struct Head {
     pub(super) name: String,
     /// Whether the values are paths below the service root.
     pub(super) is_link: bool,
+    /// The attribute whose data sources the values are.
+    pub(super) source_of: Option<String>,
 }
 
 /// The identifier first where the schema has it elsewhere, then the attributes in the schema's order, each once;
@@ -104,6 +107,7 @@ pub(super) fn heads(schema: &Schema) -> (Vec<Head>, Option<usize>) {
                 index,
                 name: field.name().clone(),
                 is_link: is_link(field),
+                source_of: field.metadata().get(SOURCE_OF).cloned(),
             });
         }
     }

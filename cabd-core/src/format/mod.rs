@@ -95,6 +95,26 @@ pub struct WriteOptions {
     pub service_root: Option<String>,
     /// Whether a GeoJSON feature has its identifier as the member `id` as well.
     pub feature_id: bool,
+    /// Names of data sources, for answers to questions with [`FeatureQuery::sources`](crate::query::FeatureQuery::sources).
+    pub sources: SourceNames,
+}
+
+/// Names of data sources by identifier.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SourceNames(std::sync::Arc<std::collections::HashMap<[u8; 16], String>>);
+
+impl SourceNames {
+    /// The name of a data source, where it is known.
+    pub fn name(&self, id: uuid::Uuid) -> Option<&str> {
+        self.0.get(id.as_bytes()).map(String::as_str)
+    }
+}
+
+impl FromIterator<(uuid::Uuid, String)> for SourceNames {
+    fn from_iter<I: IntoIterator<Item = (uuid::Uuid, String)>>(all: I) -> Self {
+        let all = all.into_iter().map(|(id, name)| (id.into_bytes(), name));
+        Self(std::sync::Arc::new(all.collect()))
+    }
 }
 
 /// The formats that features are written in.

@@ -17,6 +17,8 @@ use crate::value::Value;
 pub(super) struct Maker {
     shapes: HashMap<(usize, Vec<bool>), Fields>,
     pub(super) kept: u64,
+    /// Whether a row without a data source set a value whose source is tracked.
+    pub(super) unsourced: bool,
 }
 
 /// A row, and the feature that it is.
@@ -70,7 +72,10 @@ impl Maker {
         links(target, &hit, &mut around);
         sources_of_row(target, &hit, &mut around);
         match hit.how {
-            How::New => insert(target, hit, out),
+            How::New => {
+                self.unsourced |= hit.source.is_none() && gives_tracked(target, &hit.row);
+                insert(target, hit, out);
+            }
             How::Same | How::Near => self.update(target, hit, existing, out),
         }
         out.append(&mut around);
@@ -104,6 +109,7 @@ impl Maker {
                 .position(|t| t.part == part && t.rule == rule)
         };
         let mut sources: Vec<Option<Value>> = vec![None; target.tracked.len()];
+        let mut unsourced = false;
         let mut decide = |part: Option<usize>,
                           rule: usize,
                           value: &Value,
@@ -130,12 +136,15 @@ impl Maker {
                 Say::Set if value.is_null() && !nullable => Say::Nothing,
                 say => say,
             };
-            if let (Say::Set, Some(at), Some(source)) = (&say, tracked, source) {
-                sources[at] = Some(if value.is_null() {
-                    Value::Null
-                } else {
-                    Value::Uuid(source)
-                });
+            if let (Say::Set, Some(at)) = (&say, tracked) {
+                let changes = present.unwrap_or(&Value::Null) != value;
+                sources[at] = match source {
+                    Some(source) if !value.is_null() => Some(Value::Uuid(source)),
+                    Some(_) => Some(Value::Null),
+                    // Another value than the one that its source gave.
+                    None => changes.then_some(Value::Null),
+                };
+                unsourced |= source.is_none() && changes;
             }
             say
         };
@@ -229,6 +238,7 @@ impl Maker {
             }
         }
         self.kept += kept;
+        self.unsourced |= unsourced;
 
         if sources.iter().any(Option::is_some) {
             let says_something = sources.iter().flatten().any(|v| !v.is_null());
@@ -301,6 +311,14 @@ fn insert(target: &Target, hit: Hit, out: &mut Vec<Operation>) {
         }
     }
     out.extend(sources);
+}
+
+/// Whether a row has a value whose source is tracked.
+fn gives_tracked(target: &Target, row: &MappedRow) -> bool {
+    target.tracked.iter().any(|t| {
+        let rows = t.part.map_or(&row.main, |p| &row.parts[p]);
+        !rows[t.rule].is_null()
+    })
 }
 
 /// The attribute source row of a new feature, where a source gave anything.

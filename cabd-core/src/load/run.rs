@@ -57,6 +57,8 @@ pub struct LoadOptions {
     pub mapping: Option<Mapping>,
     /// Name of the data source, instead of the mapping's.
     pub source_name: Option<String>,
+    /// Why the rows have no data source. Needed where they set values whose source is tracked, and none is named.
+    pub no_source: Option<String>,
     /// Attribute that tells how new a row is, instead of the mapping's [`SourceRule::keep_newer`](super::SourceRule::keep_newer);
     /// a data source must be named.
     pub keep_newer: Option<String>,
@@ -83,6 +85,7 @@ impl Default for LoadOptions {
             table: None,
             mapping: None,
             source_name: None,
+            no_source: None,
             keep_newer: None,
             match_rule: None,
             dry_run: false,
@@ -273,7 +276,7 @@ impl Work<'_> {
     async fn head(&mut self) -> Result<ChangeHead> {
         let only = self.mapper.only_source();
         self.matcher.sources(&self.mapper).await?;
-        Ok(ChangeHead {
+        let mut head = ChangeHead {
             author: self.options.author.clone(),
             reason: self.options.reason.clone(),
             kind: ChangeKind::Load,
@@ -282,7 +285,11 @@ impl Work<'_> {
             dry_run: self.options.dry_run,
             reads_along: only.is_none() || self.matcher.reads(&self.mapper).await?,
             ..ChangeHead::default()
-        })
+        };
+        if let Some(why) = self.options.no_source.as_ref().filter(|_| only.is_none()) {
+            head.without_source(why)?;
+        }
+        Ok(head)
     }
 
     async fn produce(
@@ -460,6 +467,9 @@ impl Work<'_> {
             };
             self.maker
                 .make(&self.mapper.target, hit, &existing, &place, out);
+            if self.maker.unsourced && self.options.no_source.is_none() {
+                return Err(sources::unsaid(&place));
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::mapper::MappedRow;
 use super::mapping::{Mapping, SourceRule};
 use super::target::Target;
 use crate::catalog::Relation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feature::{Action, Operation};
 use crate::id::{self, Uuid};
 use crate::store::{FeatureStoreExt, RecordQuery, Store, StoreExt};
@@ -33,6 +33,15 @@ pub(super) struct DataSource {
     pub(super) id: Uuid,
     /// Whether the store does not know it: nothing can be matched by it then.
     pub(super) is_new: bool,
+}
+
+/// Rows that set tracked values do not say where these come from.
+pub(super) fn unsaid(place: &str) -> Error {
+    Error::invalid("values whose source is tracked need a data source")
+        .at(place)
+        .field("source")
+        .expected("the name of a data source, or the reason why there is none")
+        .hint("name one (--source, or [source] in the mapping), or say with --no-source why there is none")
 }
 
 /// Looks a data source up, or gives the operation that makes it.

@@ -14,7 +14,7 @@ pub trait RowAccess {
     fn id(&self) -> uuid::Uuid;
     /// The effective geometry.
     fn geometry(&self) -> Option<&Geometry>;
-    /// A stored column; null for a part without a primary row.
+    /// A stored column; null for a part without a primary row, and for a feature without a row of attribute sources.
     fn column(&self, source: &Source, name: &str) -> Value;
     /// The codes of a link, sorted.
     fn link(&self, link: &str, flags: &[(String, bool)]) -> Vec<Value>;
@@ -45,6 +45,11 @@ pub fn evaluate(expr: &Expr, row: &dyn RowAccess) -> Value {
             .iter()
             .map(|e| evaluate(e, row))
             .find(|v| !v.is_null())
+            .unwrap_or_default(),
+        Expr::Beside(all, _) => all
+            .iter()
+            .find(|(e, _)| !evaluate(e, row).is_null())
+            .map(|(_, e)| evaluate(e, row))
             .unwrap_or_default(),
         Expr::Latitude => row
             .geometry()

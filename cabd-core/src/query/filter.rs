@@ -31,11 +31,17 @@ pub enum Operator {
     IsNull,
     /// A value.
     NotNull,
+    /// The value comes from one of these data sources, named by name or identifier.
+    From,
+    /// No data source is known of the value, or of there being none.
+    NoSource,
+    /// A data source is known.
+    HasSource,
 }
 
 impl Operator {
     /// Every operator.
-    pub const ALL: [Operator; 11] = [
+    pub const ALL: [Operator; 14] = [
         Self::In,
         Self::NotIn,
         Self::Eq,
@@ -47,6 +53,9 @@ impl Operator {
         Self::Like,
         Self::IsNull,
         Self::NotNull,
+        Self::From,
+        Self::NoSource,
+        Self::HasSource,
     ];
 
     /// The word of the grammar.
@@ -63,7 +72,15 @@ impl Operator {
             Self::Like => "like",
             Self::IsNull => "isnull",
             Self::NotNull => "notnull",
+            Self::From => "from",
+            Self::NoSource => "nosource",
+            Self::HasSource => "hassource",
         }
+    }
+
+    /// Whether it asks where a value comes from, and not for the value.
+    pub fn is_of_sources(self) -> bool {
+        matches!(self, Self::From | Self::NoSource | Self::HasSource)
     }
 }
 
@@ -84,7 +101,7 @@ impl FromStr for Operator {
                 Error::invalid("unknown operator")
                     .field("filter")
                     .value(s)
-                    .expected("in, notin, eq, neq, lt, lte, gt, gte, like, isnull or notnull")
+                    .expected("in, notin, eq, neq, lt, lte, gt, gte, like, isnull, notnull, from, nosource or hassource")
             })
     }
 }
@@ -104,7 +121,8 @@ pub enum Filter {
         attribute: String,
         /// The operator.
         operator: Operator,
-        /// Values: none for null tests, one or more for lists, else one. Text is read as the attribute's type.
+        /// Values: none for null tests, one or more for lists, else one. Text is read as the attribute's type; of a test of sources
+        /// it is the name or the identifier of a data source.
         values: Vec<Value>,
     },
 }

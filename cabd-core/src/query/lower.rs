@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::filter::{Filter, NameFilter, Operator};
 use super::plan::{Comparison, Expr, Fold, Pred};
 use super::resolve::{Path, Resolved};
+use super::sources;
 use crate::catalog::{Attribute, CodeList};
 use crate::error::{Error, Result};
 use crate::lang::Lang;
@@ -40,7 +41,12 @@ fn lower(path: &Path<'_>, filter: &Filter, depth: usize) -> Result<Pred> {
             values,
         } => {
             let a = path.asked().require("filter", attribute)?;
-            test(path, a, *operator, values)?
+            if operator.is_of_sources() {
+                check_count(*operator, values.len()).map_err(|e| e.field(&a.id))?;
+                sources::lower(path, a, *operator, values)?
+            } else {
+                test(path, a, *operator, values)?
+            }
         }
     })
 }
@@ -98,8 +104,10 @@ fn test(path: &Path<'_>, a: &Attribute, operator: Operator, values: &[Value]) ->
 
 fn check_count(operator: Operator, count: usize) -> Result<()> {
     let (fits, expected) = match operator {
-        Operator::IsNull | Operator::NotNull => (count == 0, "no value"),
-        Operator::In | Operator::NotIn => (count > 0, "one value or more"),
+        Operator::IsNull | Operator::NotNull | Operator::NoSource | Operator::HasSource => {
+            (count == 0, "no value")
+        }
+        Operator::In | Operator::NotIn | Operator::From => (count > 0, "one value or more"),
         _ => (count == 1, "one value"),
     };
     if fits {
@@ -355,6 +363,12 @@ pub(super) fn lower_names(path: &Path<'_>, names: &[NameFilter]) -> Result<Pred>
             return Err(Error::invalid("names have no order to compare")
                 .field("namefilter")
                 .value(n.operator));
+        }
+        if n.operator.is_of_sources() {
+            return Err(Error::invalid("names are not tests of sources")
+                .field("namefilter")
+                .value(n.operator)
+                .hint("use filter instead"));
         }
         check_count(n.operator, n.values.len()).map_err(|e| e.field("namefilter"))?;
         let folded: Vec<String> = n.values.iter().map(|v| fold_name(v)).collect();

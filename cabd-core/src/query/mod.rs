@@ -6,6 +6,7 @@ mod lower;
 mod parse;
 mod plan;
 mod resolve;
+mod sources;
 
 pub use eval::{RowAccess, evaluate, matches};
 pub use filter::{Filter, NameFilter, Operator};
@@ -16,6 +17,8 @@ pub use plan::{
 pub use resolve::{plan, plan_count};
 
 use uuid::Uuid;
+
+pub(crate) use sources::unknown as unknown_source;
 
 use crate::geometry::Bbox;
 use crate::id::CommitNumber;
@@ -72,6 +75,9 @@ pub struct FeatureQuery {
     pub select: Selection,
     /// Whether the geometry is read.
     pub geometry: bool,
+    /// Whether the data source of each value comes along where it is tracked, in a column `<attribute>_ds` that holds its
+    /// identifier. That of a label is left out where its code is read.
+    pub sources: bool,
     /// Language of labels.
     pub lang: Lang,
     /// Sort keys. Without any, and with neither limit, offset nor cursor, the order is the store's own.
@@ -104,6 +110,7 @@ impl FeatureQuery {
             near: None,
             select: Selection::All,
             geometry: true,
+            sources: false,
             lang: Lang::En,
             sort: vec![],
             limit: None,

@@ -9,7 +9,7 @@ const NAME_FORM: &str = "<operator>:<value>[,<value>…], for example like:mill"
 
 fn values(operator: Operator, rest: &str) -> Vec<&str> {
     match operator {
-        Operator::IsNull | Operator::NotNull => vec![],
+        Operator::IsNull | Operator::NotNull | Operator::NoSource | Operator::HasSource => vec![],
         Operator::In | Operator::NotIn => rest.split(',').collect(),
         _ => vec![rest],
     }
@@ -67,6 +67,9 @@ pub fn parse_name_filter(text: &str) -> Result<NameFilter> {
         .trim()
         .parse()
         .map_err(|e: Error| e.field("namefilter"))?;
+    if operator.is_of_sources() {
+        return Err(refused("names are not tests of sources").hint("use filter instead"));
+    }
     if matches!(
         operator,
         Operator::Lt | Operator::Lte | Operator::Gt | Operator::Gte

@@ -16,6 +16,8 @@ pub enum Source {
     Main,
     /// The primary row of a part; no such row, no values.
     Part(String),
+    /// The feature's row of attribute sources; no such row, no values.
+    AttributeSource,
 }
 
 /// An expression over one row of a base type.
@@ -50,6 +52,8 @@ pub enum Expr {
     Const(Value, DataType),
     /// The first that is not null.
     First(Vec<Expr>, DataType),
+    /// The second of the first pair whose first is not null.
+    Beside(Vec<(Expr, Expr)>, DataType),
     /// Latitude of the effective point.
     Latitude,
     /// Longitude of the effective point.
@@ -64,7 +68,9 @@ impl Expr {
         match self {
             Expr::Id => DataType::Uuid,
             Expr::Geometry => DataType::Geometry(crate::geometry::GeometryKind::Geometry),
-            Expr::Column(_, _, t) | Expr::Const(_, t) | Expr::First(_, t) => t.clone(),
+            Expr::Column(_, _, t) | Expr::Const(_, t) | Expr::First(_, t) | Expr::Beside(_, t) => {
+                t.clone()
+            }
             Expr::Link { data_type, .. } => data_type.clone(),
             Expr::UpdatesPending | Expr::Present(_) | Expr::CodeIn(..) => DataType::Boolean,
             Expr::Label(..) | Expr::Url(..) => DataType::Text(None),
@@ -72,12 +78,18 @@ impl Expr {
         }
     }
 
-    /// The parts it reads, each once.
-    pub fn parts(&self, out: &mut Vec<String>) {
+    /// The tables it reads beside the type's own, each once.
+    pub fn tables(&self, out: &mut Vec<Source>) {
         match self {
-            Expr::Column(Source::Part(p), _, _) if !out.contains(p) => out.push(p.clone()),
-            Expr::CodeIn(e, _) | Expr::Label(e, _, _) => e.parts(out),
-            Expr::First(all, _) => all.iter().for_each(|e| e.parts(out)),
+            Expr::Column(source, _, _) if *source != Source::Main && !out.contains(source) => {
+                out.push(source.clone());
+            }
+            Expr::CodeIn(e, _) | Expr::Label(e, _, _) => e.tables(out),
+            Expr::First(all, _) => all.iter().for_each(|e| e.tables(out)),
+            Expr::Beside(all, _) => all.iter().for_each(|(a, b)| {
+                a.tables(out);
+                b.tables(out);
+            }),
             _ => {}
         }
     }
@@ -176,11 +188,11 @@ impl Pred {
         }
     }
 
-    /// The parts it reads, each once.
-    pub fn parts(&self, out: &mut Vec<String>) {
+    /// The tables it reads beside the type's own, each once.
+    pub fn tables(&self, out: &mut Vec<Source>) {
         match self {
-            Pred::And(all) | Pred::Or(all) => all.iter().for_each(|p| p.parts(out)),
-            Pred::Not(p) => p.parts(out),
+            Pred::And(all) | Pred::Or(all) => all.iter().for_each(|p| p.tables(out)),
+            Pred::Not(p) => p.tables(out),
             Pred::IsNull(e)
             | Pred::Compare(e, _, _)
             | Pred::In(e, _)
@@ -188,7 +200,7 @@ impl Pred {
             | Pred::TextContains(e, _, _)
             | Pred::ArrayHas(e, _)
             | Pred::ArrayTextIn(e, _)
-            | Pred::ArrayTextContains(e, _) => e.parts(out),
+            | Pred::ArrayTextContains(e, _) => e.tables(out),
             Pred::Const(_) | Pred::Intersects(_) | Pred::NamedBy { .. } => {}
         }
     }
@@ -208,12 +220,25 @@ pub struct Branch {
 }
 
 impl Branch {
+    fn tables(&self) -> Vec<Source> {
+        let mut out = vec![];
+        self.select.iter().for_each(|e| e.tables(&mut out));
+        self.filter.tables(&mut out);
+        out
+    }
+
     /// The parts that select and filter read.
     pub fn parts(&self) -> Vec<String> {
-        let mut out = vec![];
-        self.select.iter().for_each(|e| e.parts(&mut out));
-        self.filter.parts(&mut out);
-        out
+        let part = |source| match source {
+            Source::Part(p) => Some(p),
+            _ => None,
+        };
+        self.tables().into_iter().filter_map(part).collect()
+    }
+
+    /// Whether select or filter read where values come from.
+    pub fn reads_sources(&self) -> bool {
+        self.tables().contains(&Source::AttributeSource)
     }
 
     /// The box, where it is all that is asked of a row.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::lower::{keyset_after, lower_filter, lower_names};
 use super::plan::{Branch, Comparison, Expr, Plan, Pred, SortColumn, Source};
+use super::sources;
 use super::{FeatureQuery, Selection};
 use crate::catalog::{
     Attribute, Catalog, CodeList, Computed, FeatureType, GEOMETRY, ID, Member, MemberColumn,
@@ -31,8 +32,8 @@ pub(super) enum Resolved {
 pub(super) struct Path<'a> {
     pub catalog: &'a Catalog,
     pub lang: Lang,
-    steps: Vec<(Arc<FeatureType>, Member)>,
-    base: Arc<FeatureType>,
+    pub(super) steps: Vec<(Arc<FeatureType>, Member)>,
+    pub(super) base: Arc<FeatureType>,
 }
 
 impl Path<'_> {
@@ -46,7 +47,7 @@ impl Path<'_> {
         self.type_at(0)
     }
 
-    fn type_at(&self, level: usize) -> &Arc<FeatureType> {
+    pub(super) fn type_at(&self, level: usize) -> &Arc<FeatureType> {
         self.steps.get(level).map_or(&self.base, |s| &s.0)
     }
 
@@ -58,7 +59,7 @@ impl Path<'_> {
             .ok_or_else(|| Error::internal(format!("{}.{code} has no code list", ft.id())))
     }
 
-    fn named(&self, level: usize, id: &str) -> Result<Resolved> {
+    pub(super) fn named(&self, level: usize, id: &str) -> Result<Resolved> {
         match self.type_at(level).attribute(id) {
             Some(a) => self.at(level, a),
             None => Err(Error::internal(format!(
@@ -383,8 +384,11 @@ pub fn plan(catalog: &Catalog, q: &FeatureQuery) -> Result<Plan> {
     };
     let id = columns.add(paths.iter().map(|_| Expr::Id).collect(), DataType::Uuid);
 
+    sources::check(&paths, q)?;
+
     let mut outputs = vec![];
-    for a in selected(catalog, &asked, &q.select)? {
+    let chosen = selected(catalog, &asked, &q.select)?;
+    for a in &chosen {
         let output = output(&mut columns, &paths, a)?;
         outputs.push(OutputColumn {
             name: a.id.clone(),
@@ -392,6 +396,15 @@ pub fn plan(catalog: &Catalog, q: &FeatureQuery) -> Result<Plan> {
             output,
             metadata: metadata(a, q.lang),
         });
+    }
+    if q.sources {
+        for (a, exprs) in sources::of(&paths, &chosen)? {
+            outputs.push(sources::output(
+                a,
+                columns.add(exprs, DataType::Uuid),
+                q.lang,
+            ));
+        }
     }
     if q.geometry {
         let data_type = asked
@@ -514,6 +527,7 @@ pub fn plan_count(catalog: &Catalog, q: &FeatureQuery) -> Result<Plan> {
     let q = FeatureQuery {
         select: Selection::Attributes(vec![]),
         geometry: false,
+        sources: false,
         sort: vec![],
         limit: None,
         offset: 0,

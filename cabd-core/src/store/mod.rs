@@ -5,13 +5,17 @@ mod ext;
 mod history;
 mod identity;
 mod log;
+pub mod names;
 pub mod past;
 pub(crate) mod plain;
+pub(crate) mod proof;
 mod records;
 mod release;
 mod revert;
 mod shown;
+mod sources;
 pub mod tiles;
+mod touched;
 mod write;
 
 use std::collections::BTreeMap;
@@ -35,10 +39,18 @@ pub use past::{
     Act, Change, DiffQuery, FeatureDiff, FeedPlace, FeedQuery, RowAct, ValueAct, ValueSource,
     change_batch, change_batches, change_schema,
 };
+pub use proof::{
+    ChainHead, ERASED, Erased, Erasure, Hash, Personal, ProofExt, ProofStore, Salt, Seal, Sealer,
+    StoredRow, StoredRows, Verified, Verify, is_erased,
+};
 pub use records::{Record, RecordQuery};
 pub use release::Release;
 pub use revert::{Revert, RevertExt, Reverted};
 pub use shown::{PreviewExt, ShownRow, ShownValue};
+pub use sources::{
+    DataSource, SourceShare, SourceValue, SourceValueStream, SourcesExt, TypeSources,
+    source_value_batch, source_value_schema, source_values_csv, with_named_sources,
+};
 pub(crate) use write::{Key, key_of, key_part};
 pub use write::{Row, RowChange, WriteTransaction, apply_operations, derive_features};
 
@@ -246,7 +258,7 @@ pub trait AuditStore: Send + Sync {
 
 /// The sum of what a store is.
 #[async_trait]
-pub trait Store: CatalogStore + FeatureStore + AuditStore {
+pub trait Store: CatalogStore + FeatureStore + AuditStore + ProofStore {
     /// `memory`, `sqlite` or `pg`.
     fn name(&self) -> &'static str;
 
@@ -321,7 +333,7 @@ pub enum Severity {
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
-    /// A short stable word: `schema`, `version`, `index`, `orphan`, `view`, `metadata`, `value`, `trigger`.
+    /// A short stable word: `schema`, `version`, `index`, `orphan`, `view`, `metadata`, `value`, `trigger`, `proof`.
     pub check: &'static str,
     /// The table, view or column.
     pub object: String,

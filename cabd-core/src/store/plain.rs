@@ -33,6 +33,7 @@ struct World<'a> {
     state: Held<'a>,
     table: Arc<Table>,
     parts: HashMap<String, (Arc<Table>, HashMap<Uuid, Row>)>,
+    sources: Option<(Arc<Table>, Rows)>,
     links: HashMap<String, HashMap<Uuid, Vec<Row>>>,
     named: RefCell<HashMap<(String, String), HashSet<Uuid>>>,
     pending: OnceCell<HashSet<Uuid>>,
@@ -81,10 +82,19 @@ impl<'a> World<'a> {
             }
         }
         let table = state.catalog.table(&Relation::feature(ft.id()))?.clone();
+        let sources = match branch.reads_sources() {
+            true => {
+                let relation = Relation::AttributeSource(ft.id().into());
+                let table = state.catalog.table(&relation)?.clone();
+                Some((table, rows(state, &relation)))
+            }
+            false => None,
+        };
         Ok(Self {
             state,
             table,
             parts,
+            sources,
             links,
             named: RefCell::default(),
             pending: OnceCell::new(),
@@ -134,6 +144,10 @@ impl RowAccess for Access<'_> {
             Source::Main => (&self.world.table, Some(self.row)),
             Source::Part(p) => match self.world.parts.get(p) {
                 Some((table, rows)) => (table, rows.get(&self.id)),
+                None => return Value::Null,
+            },
+            Source::AttributeSource => match &self.world.sources {
+                Some((table, rows)) => (table, rows.get(&key_of(&[Value::Uuid(self.id)]))),
                 None => return Value::Null,
             },
         };

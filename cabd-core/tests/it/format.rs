@@ -73,6 +73,7 @@ async fn reloaded(store: &MemoryStore, format: Format) {
     let input = Input::new(name, std::io::Cursor::new(bytes.clone()));
     let options = LoadOptions {
         feature_type: Some("dams".into()),
+        no_source: Some("a test".into()),
         ..LoadOptions::default()
     };
     let report = load(&other, vec![input], options, Box::new(()))

@@ -74,6 +74,7 @@ pub fn with(name: &str) -> LoadOptions {
     LoadOptions {
         mapping: Some(mapping(name)),
         author: Some("test".into()),
+        no_source: Some("a test".into()),
         ..LoadOptions::default()
     }
 }
@@ -82,6 +83,7 @@ pub fn with(name: &str) -> LoadOptions {
 pub fn of(toml: &str) -> LoadOptions {
     LoadOptions {
         mapping: Some(Mapping::from_toml(toml).unwrap()),
+        no_source: Some("a test".into()),
         ..LoadOptions::default()
     }
 }
@@ -89,6 +91,7 @@ pub fn of(toml: &str) -> LoadOptions {
 pub fn plain(feature_type: &str) -> LoadOptions {
     LoadOptions {
         feature_type: Some(feature_type.into()),
+        no_source: Some("a test".into()),
         ..LoadOptions::default()
     }
 }

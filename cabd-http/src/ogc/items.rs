@@ -131,6 +131,7 @@ fn options(asked: &Asked) -> WriteOptions {
         metadata: None,
         service_root: Some(asked.root.clone()),
         feature_id: true,
+        ..WriteOptions::default()
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Edit {
     pub(super) asked: Asked,
     pub(super) author: String,
     pub(super) document: Value,
-    if_match: Option<String>,
+    pub(super) if_match: Option<String>,
 }
 
 /// Reads what is asked and sent, after looking at who sends it, and gives it to `answer`.
@@ -185,7 +185,7 @@ impl Edit {
         }
     }
 
-    async fn apply(&self, app: &App, draft: Draft) -> cabd_core::Result<Applied> {
+    pub(super) async fn apply(&self, app: &App, draft: Draft) -> cabd_core::Result<Applied> {
         let Draft {
             mut head,
             operations: all,

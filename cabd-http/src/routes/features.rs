@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::StatusCode;
 use cabd_core::catalog::{Catalog, FeatureType};
-use cabd_core::format::{Format, Metadata, WriteOptions};
+use cabd_core::format::{Format, Metadata, SourceNames, WriteOptions};
 use cabd_core::query::Selection;
-use cabd_core::store::HistoryExt;
+use cabd_core::store::{HistoryExt, SourcesExt};
 use cabd_core::time::Timestamp;
 use cabd_core::{CommitNumber, FeatureQuery, FeatureStoreExt, Uuid, Value, id};
 
@@ -17,6 +17,7 @@ use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
 use crate::layers;
 use crate::lists::{self, List};
+use crate::names;
 use crate::problem::Problem;
 use crate::request::{Asked, Form};
 use crate::stream;
@@ -147,10 +148,12 @@ pub(super) async fn one(
     query.ids = Some(vec![id]);
     query.as_of = at;
     query.lang = asked.lang;
+    query.sources = lists::with_sources(asked)?;
     let options = WriteOptions {
         lang: asked.lang,
         metadata: None,
         service_root: Some(asked.root.clone()),
+        sources: names(app, &query).await?,
         ..WriteOptions::default()
     };
     // A feature of JSON has no `url`; a table has the columns of the list.
@@ -224,9 +227,13 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
         let committed = is_committed(catalog, ft)?;
         let (question, key) = counted(&list.query);
         let tag = committed.then(|| app.tag(at.unwrap_or(head), catalog, asked, form));
-        let total = app
-            .total(&question, &key, committed.then_some(head))
-            .await?;
+        // Looked at after the commit was read: what is written meanwhile is seen below.
+        let named = names::found(app, ft, &list.query).await?;
+        let narrow = names::narrowed(named.as_ref(), &question);
+        let total = match named.as_ref().and_then(|n| n.count(&question)) {
+            Some(total) => total,
+            None => app.total(&narrow, &key, committed.then_some(head)).await?,
+        };
         let rest = total.saturating_sub(list.offset);
         let returned = list.most.map_or(rest, |most| most.min(rest));
         if returned > app.settings.max_features {
@@ -248,7 +255,8 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
             }
             false => None,
         };
-        let features = app.store.features(&list.query).await?;
+        let narrow = names::narrowed(named.as_ref(), &list.query);
+        let features = app.store.features(&narrow).await?;
         // An earlier state stays as it is.
         let unchanged = at.is_some() || present(app).await?.head == head;
         if !unchanged && attempt < ATTEMPTS {
@@ -265,6 +273,7 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
             lang: asked.lang,
             metadata: Some(metadata(app, catalog, ft, &list).await?),
             service_root: Some(asked.root.clone()),
+            sources: names(app, &list.query).await?,
             ..WriteOptions::default()
         };
         let format = match form {
@@ -274,6 +283,14 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
         let stalled = app.settings.stalled_time();
         let body = stream::body(features, format, options, urls, stalled, place).await?;
         return Ok(answer.answer(app, asked, body));
+    }
+}
+
+/// The names of data sources, where they are shown.
+async fn names(app: &App, query: &FeatureQuery) -> cabd_core::Result<SourceNames> {
+    match query.sources {
+        true => app.store.source_names().await,
+        false => Ok(SourceNames::default()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The endpoints: one table for the router and for the description of the API.
 
+mod datasources;
 pub(crate) mod docs;
 mod edits;
 pub(crate) mod features;
@@ -84,8 +85,19 @@ pub(crate) fn routes(app: &Arc<App>) -> Router {
             .route(&path("/features"), handler(features::every))
             .route(&path("/features/types"), handler(types::every))
             .route(&path("/features/types/{type}"), handler(types::one))
-            .route(&path("/features/datasources"), handler(sources::every))
+            .route(&path("/features/datasources"), handler(datasources::every))
             .route(&path("/features/datasources/{uuid}"), handler(sources::one))
+            .route(
+                &path("/datasources"),
+                handler(datasources::every).merge(editor(MethodFilter::POST, datasources::create)),
+            )
+            .route(
+                &path("/datasources/{uuid}"),
+                handler(datasources::one)
+                    .merge(editor(MethodFilter::PATCH, datasources::merge))
+                    .merge(editor(MethodFilter::PUT, datasources::replace))
+                    .merge(editor(MethodFilter::DELETE, datasources::delete)),
+            )
             .route(&path("/features/summary/{type}"), handler(summary::of_type))
             .route(
                 &path("/features/{type}"),

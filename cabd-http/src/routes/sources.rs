@@ -8,7 +8,7 @@ use axum::body::Body;
 use cabd_core::catalog::{Catalog, FeatureType, Relation};
 use cabd_core::query::{FeatureQuery, Selection};
 use cabd_core::store::{Record, RecordQuery};
-use cabd_core::{FeatureStoreExt, Store, StoreExt, Uuid, Value, id};
+use cabd_core::{FeatureStoreExt, Store, Uuid, Value, id};
 use serde_json::{Map, json};
 
 use super::Answer;
@@ -35,32 +35,6 @@ impl Source {
     fn is_spatial(&self) -> bool {
         self.kind == "spatial"
     }
-}
-
-/// `/features/datasources`: the sources of the inventory, and what their owners ask for.
-pub(super) async fn every(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
-    let form = asked.form(&[Form::Json])?;
-    let head = app.store.head().await?;
-    let catalog = app.store.catalog().await?;
-    let answer = Head::new(form, Some(app.tag(head, &catalog, &asked, form)));
-    if answer.is_known(&asked) {
-        return Ok(answer.not_modified(&app, &asked));
-    }
-    let mut sources = app.store.data_sources().await?;
-    sources.sort_by(|a, b| a.get("name").as_str().cmp(&b.get("name").as_str()));
-    let shown = [
-        "name",
-        "version_date",
-        "version_number",
-        "licence",
-        "attribution",
-    ];
-    let sources = sources.iter().map(|r| {
-        let fields = shown.map(|f| (f.to_owned(), r.get(f).to_json()));
-        serde_json::Value::Object(fields.into_iter().collect())
-    });
-    let body = answer::json(&serde_json::Value::Array(sources.collect()));
-    Ok(answer.answer(&app, &asked, body))
 }
 
 /// What is known about a feature's sources.
@@ -136,7 +110,7 @@ async fn read(
         .await?;
     let table = catalog.table(&Relation::AttributeSource(ft.id().into()))?;
     let mut attributes = BTreeMap::new();
-    for column in &table.columns {
+    for column in table.columns.iter().filter(|c| !c.retired) {
         if let Some(attribute) = column.name.strip_suffix("_ds") {
             let source = tracked.first().and_then(|r| r.get(&column.name).as_uuid());
             attributes.insert(attribute.to_owned(), source);

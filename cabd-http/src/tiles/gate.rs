@@ -156,6 +156,7 @@ async fn look(app: &Arc<App>) -> Result<Arc<Moment>> {
             (Arc::new(Moment::new(head, catalog, all)?), true)
         }
     };
+    app.names.follow(store, &moment.catalog, head).await?;
     // Last of what can fail: what it tells is told once.
     let tiles = &app.tiles;
     let changes = tiles.atlas.follow(store, &moment.catalog, head).await?;

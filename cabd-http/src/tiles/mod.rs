@@ -15,7 +15,7 @@ use cabd_core::store::tiles::{Atlas, Changes, Stale};
 
 pub(crate) use cache::{Key, Made, Subject};
 pub(crate) use gate::{Moment, now, present};
-pub(crate) use make::{bounds, filtered, find, kept, prepared};
+pub(crate) use make::{bounds, filtered, find, kept, prepared, unshared};
 
 use cache::Cache;
 use gate::Gate;

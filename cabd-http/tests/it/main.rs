@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cases;
+mod datasources;
 mod described;
 mod edits;
 mod flow;
 mod fuzz;
 mod limits;
+mod names;
 mod ogc;
 mod openapi;
 mod page;

@@ -11,10 +11,11 @@ use cabd_core::value::{DataType, ElementType, Value};
 use super::{Sql, ident, qualified};
 use crate::types::{Param, value_type};
 
-/// One base type's rows: `m` is its table, `p0`, `p1` … the primary rows of its parts.
+/// One base type's rows: `m` is its table, `p0`, `p1` … the primary rows of its parts, `a` the row of attribute sources.
 pub(crate) struct Scope<'a> {
     ft: &'a FeatureType,
     parts: Vec<&'a Part>,
+    sources: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -29,7 +30,8 @@ impl<'a> Scope<'a> {
                     .ok_or_else(|| Error::internal(format!("{} has no part {id}", ft.id())))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { ft, parts })
+        let sources = branch.reads_sources();
+        Ok(Self { ft, parts, sources })
     }
 
     /// The FROM clause's tables.
@@ -44,6 +46,13 @@ impl<'a> Scope<'a> {
                 ident(&p.primary),
                 ident(&p.order),
                 ident(&p.key),
+            ));
+        }
+        if self.sources {
+            let table = format!("{}_attribute_source", self.ft.id());
+            out.push_str(&format!(
+                " LEFT JOIN {} a ON a.\"cabd_id\" = m.\"cabd_id\"",
+                qualified(self.ft.schema(), &table)
             ));
         }
         out
@@ -73,6 +82,7 @@ impl<'a> Scope<'a> {
                 let at = at.ok_or_else(|| Error::internal(format!("part {id} is not read")))?;
                 Ok(format!("p{at}.{}", ident(name)))
             }
+            Source::AttributeSource => Ok(format!("a.{}", ident(name))),
         }
     }
 
@@ -127,6 +137,20 @@ impl<'a> Scope<'a> {
                     format!("NULL::{}", value_type(t))
                 } else {
                     format!("coalesce({})", all.join(", "))
+                }
+            }
+            Expr::Beside(all, t) => {
+                let mut out = "CASE".to_owned();
+                for (value, beside) in all {
+                    let (value, beside) = (self.expr(sql, value)?, self.expr(sql, beside)?);
+                    out.push_str(&format!(
+                        " WHEN ({value}) IS NOT NULL THEN ({beside})::{}",
+                        value_type(t)
+                    ));
+                }
+                match all.is_empty() {
+                    true => format!("NULL::{}", value_type(t)),
+                    false => out + " END",
                 }
             }
             Expr::Latitude => self.coordinate("ST_Y")?,

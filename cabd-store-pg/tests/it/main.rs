@@ -9,6 +9,8 @@ mod doctor;
 mod evolution;
 mod features;
 mod load;
+mod logged;
 mod past;
+mod proof;
 mod server;
 mod waits;

@@ -108,6 +108,7 @@ impl Text {
                             i.ok_or_else(|| Error::internal("a part is not joined"))?
                         )
                     }
+                    Source::AttributeSource => "a".to_owned(),
                 };
                 self.push(&format!("{alias}.{}", identifier(column)));
             }
@@ -152,6 +153,20 @@ impl Text {
                     self.expr(ft, parts, e)?;
                 }
                 self.push(if all.is_empty() { "NULL, NULL)" } else { ")" });
+            }
+            Expr::Beside(all, _) => {
+                self.push("CASE");
+                for (value, beside) in all {
+                    self.push(" WHEN (");
+                    self.expr(ft, parts, value)?;
+                    self.push(") IS NOT NULL THEN ");
+                    self.expr(ft, parts, beside)?;
+                }
+                self.push(if all.is_empty() {
+                    " WHEN 0 THEN NULL END"
+                } else {
+                    " END"
+                });
             }
             Expr::Latitude => self.push(&format!("ST_Y({})", geometry(ft)?)),
             Expr::Longitude => self.push(&format!("ST_X({})", geometry(ft)?)),

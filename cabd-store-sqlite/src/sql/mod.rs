@@ -7,6 +7,7 @@ pub(crate) mod derive;
 pub(crate) mod expr;
 mod json;
 pub(crate) mod metadata;
+pub(crate) mod seal;
 pub(crate) mod triggers;
 pub(crate) mod views;
 
@@ -65,6 +66,13 @@ fn from(out: &mut Text, branch: &Branch, indexed: bool) {
         out.push(&format!(
             " LEFT JOIN {table} AS p{i} ON p{i}.{key} = (SELECT s.{key} FROM {table} AS s WHERE s.{parent} = m.cabd_id \
              AND s.{primary} = 1 ORDER BY s.{order} IS NULL, s.{order}, s.{key} LIMIT 1)"
+        ));
+    }
+    if branch.reads_sources() {
+        let table = flat_name(ft.schema(), &format!("{}_attribute_source", ft.id()));
+        out.push(&format!(
+            " LEFT JOIN {} AS a ON a.cabd_id = m.cabd_id",
+            identifier(&table)
         ));
     }
 }

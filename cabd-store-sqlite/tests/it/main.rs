@@ -6,6 +6,8 @@ mod derived;
 mod documented;
 mod evolution;
 mod foreign;
+mod logged;
+mod proof;
 mod random;
 mod releases;
 mod shipped;

@@ -3,6 +3,7 @@
 mod apply;
 mod delete;
 mod edit;
+mod erase;
 mod identity;
 mod revert;
 
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 use cabd::edit::{Draft, Sourcing};
 use cabd::feature::{Applied, ChangeHead};
-use cabd::store::{PreviewExt, ShownRow, ShownValue, Store, StoreExt, operations};
+use cabd::store::{PreviewExt, ShownRow, ShownValue, SourcesExt, Store, operations};
 use cabd::{Error, Lang, Result};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -22,6 +23,7 @@ use crate::session;
 pub use apply::Apply;
 pub use delete::Delete;
 pub use edit::Edit;
+pub use erase::Erase;
 pub use identity::{Merge, Restore, Split, Withdraw};
 pub use revert::RevertCommit;
 
@@ -73,16 +75,11 @@ impl From {
         let Some(source) = &self.source else {
             return Sourcing::read(None, self.no_source.as_deref());
         };
-        if let Ok(id) = source.parse() {
-            return Ok(Sourcing::Source(id));
-        }
-        match store.data_source_by_name(source).await? {
-            Some(id) => Ok(Sourcing::Source(id)),
-            None => Err(Error::not_found("no data source has this name")
-                .field("source")
-                .value(source)
-                .hint("`cabd info STORE` counts them; load or insert it first")),
-        }
+        let id = store.source_named(source).await.map_err(|e| {
+            e.field("source")
+                .hint("`cabd sources list STORE` shows them, `cabd sources add` makes one")
+        })?;
+        Ok(Sourcing::Source(id))
     }
 }
 
@@ -106,7 +103,7 @@ impl Doing {
     }
 
     /// Shows what a draft changes, and makes the change unless it is only to be shown.
-    async fn carry_out(&self, store: &dyn Store, draft: Draft) -> Result<ExitCode> {
+    pub(super) async fn carry_out(&self, store: &dyn Store, draft: Draft) -> Result<ExitCode> {
         let rows = store.preview(&draft.operations, self.lang()?).await?;
         let mut head = draft.head;
         let reason = match (self.reason.clone(), head.reason.take()) {

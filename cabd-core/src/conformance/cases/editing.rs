@@ -138,6 +138,15 @@ pub async fn a_document_becomes_a_change_with_its_sources(store: &dyn Store) {
         places(&e),
         [("/operations/0".to_owned(), "data_source".to_owned())]
     );
+    // Nor is it said by taking the source away.
+    let taken = json!({"operations": [
+        {"action": "update", "relation": "weirs", "values": {"cabd_id": id(1), "height_m": 6}},
+        {"action": "put", "relation": "weirs_attribute_source", "values": {"cabd_id": id(1), "height_m_ds": null}}]});
+    let e = sent(store, taken).await.unwrap_err();
+    assert_eq!(
+        places(&e),
+        [("/operations/0".to_owned(), "data_source".to_owned())]
+    );
     let unknown = json!({"data_source": id(9), "operations": [
         {"action": "update", "relation": "weirs", "values": {"cabd_id": id(1), "height_m": 6}}]});
     assert_eq!(

@@ -21,8 +21,10 @@ pub mod names;
 pub mod paging;
 pub mod parts;
 pub mod past;
+pub mod proof;
 pub mod queries;
 pub mod reverting;
+pub mod sourced;
 pub mod space;
 pub mod supers;
 pub mod survival;
@@ -142,6 +144,7 @@ macro_rules! __conformance_cases {
                 names_are_found_without_accents_and_case_in_either_language
                 several_name_filters_are_alternatives_within_the_other_conditions
                 a_type_without_names_refuses_a_name_filter
+                names_in_memory_give_the_answers_of_the_store
             }
             space {
                 a_box_holds_its_edges_and_corners
@@ -317,6 +320,14 @@ macro_rules! __conformance_cases {
                 two_states_differ_by_what_has_changed
                 a_release_is_a_name_that_never_moves
             }
+            proof {
+                a_store_verifies_after_every_way_of_writing
+                commits_of_many_writers_are_sealed_in_order
+                changes_of_the_catalogue_keep_the_proof
+                a_release_is_stamped_with_the_chain
+                an_erased_person_leaves_the_proof_whole
+                what_was_erased_is_not_brought_back
+            }
             updates {
                 a_suggested_update_marks_its_feature_until_it_is_done
                 a_new_suggestion_has_its_instant_and_waits_for_review
@@ -353,6 +364,17 @@ macro_rules! __conformance_cases {
                 everything_is_derived_anew_when_asked
                 a_feature_that_is_gone_is_passed_over
                 a_snapper_is_asked_for_new_and_moved_points
+            }
+            sourced {
+                a_filter_asks_where_a_value_comes_from
+                an_untracked_attribute_or_an_unknown_source_is_refused
+                sources_are_asked_through_super_types
+                sources_come_beside_values
+                sources_of_then_are_those_of_then
+                shares_say_how_much_comes_from_which_source
+                each_value_is_a_row_with_its_source
+                a_data_source_is_kept_by_what_names_it
+                a_data_source_is_written_as_a_document
             }
             concurrency {
                 a_stream_shows_the_moment_it_was_opened

@@ -36,6 +36,11 @@ pub(super) struct Model {
 const SPECIES: [&str; 4] = ["eel", "pike", "salmon", "sucker"];
 
 impl Model {
+    /// The data sources.
+    pub fn sources(&self) -> &[Uuid] {
+        &self.sources
+    }
+
     /// The features of a type, or of all.
     pub fn ids(&self, feature_type: Option<&str>) -> Vec<Uuid> {
         let chosen = |t: &str| feature_type.is_none_or(|f| f == t);
@@ -146,6 +151,9 @@ impl Model {
                 }
                 Some(Relation::DataSource) => pick(rng, &self.sources).copied().into(),
                 Some(_) => continue,
+                None if !column.one_of.is_empty() => {
+                    pick(rng, column.one_of).map_or(Value::Null, |word| Value::from(*word))
+                }
                 None => values::value(rng, &column.data_type, &ids),
             };
             op = op.set(&column.name, value);

@@ -38,6 +38,7 @@ pub(super) fn question(catalog: &Catalog, model: &Model, rng: &mut ChaCha8Rng) -
     let ft = catalog.feature_type(t).unwrap().clone();
     q.lang = *[Lang::En, Lang::Fr].choose(rng).unwrap();
     q.geometry = rng.random_bool(0.8);
+    q.sources = rng.random_bool(0.25);
     q.batch_rows = *[1, 3, 10, 4096].choose(rng).unwrap();
     if rng.random_bool(0.6) {
         q.filter = Some(filter(catalog, &ft, model, rng, 0));
@@ -147,9 +148,12 @@ fn filter(
         };
     }
     let a = pick(rng, &ft.attributes).unwrap();
+    if rng.random_bool(0.08) {
+        return sourced(ft, a, model, rng);
+    }
     let operator = operator(a, rng);
     let n = match operator {
-        Operator::IsNull | Operator::NotNull => 0,
+        Operator::IsNull | Operator::NotNull | Operator::NoSource | Operator::HasSource => 0,
         Operator::In | Operator::NotIn => rng.random_range(1..5),
         _ => 1,
     };
@@ -160,6 +164,39 @@ fn filter(
     } else {
         test
     }
+}
+
+/// A test of sources, mostly of an attribute whose source may be tracked.
+fn sourced(ft: &FeatureType, a: &Attribute, model: &Model, rng: &mut ChaCha8Rng) -> Filter {
+    const TRACKED: [&str; 9] = [
+        "height_m",
+        "size",
+        "weir_name_en",
+        "stream_name",
+        "name_en",
+        "note",
+        "passability_code",
+        "passability",
+        "is_blocked",
+    ];
+    let likely = *TRACKED.choose(rng).unwrap();
+    let attribute = match ft.attribute(likely) {
+        Some(a) if rng.random_bool(0.98) => &a.id,
+        _ => &a.id,
+    };
+    use Operator::{From, HasSource, NoSource};
+    let operator = *[From, From, NoSource, HasSource].choose(rng).unwrap();
+    let n = if operator == From {
+        rng.random_range(1..4)
+    } else {
+        0
+    };
+    let values = (0..n).map(|_| match pick(rng, model.sources()) {
+        Some(id) if rng.random_bool(0.5) => Value::Uuid(*id),
+        Some(id) => Value::Text(id.to_string()),
+        None => Value::Uuid(crate::Uuid::nil()),
+    });
+    Filter::test(attribute, operator, values.collect::<Vec<_>>())
 }
 
 fn operator(a: &Attribute, rng: &mut ChaCha8Rng) -> Operator {

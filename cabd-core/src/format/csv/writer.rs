@@ -11,7 +11,7 @@ use crate::feature::FeatureBatch;
 use crate::format::cells::{Cells, Head, absolute, damaged, heads, label};
 use crate::format::number::{push_date, push_f64, push_i64, push_instant};
 use crate::format::text::{NoText, Style, push_geometry};
-use crate::format::{FeatureWriter, WriteOptions};
+use crate::format::{FeatureWriter, SourceNames, WriteOptions};
 
 /// The last column of every file.
 pub(super) const GEOMETRY_COLUMN: &str = "Geometry (WKT)";
@@ -21,6 +21,8 @@ pub(super) const GEOMETRY_COLUMN: &str = "Geometry (WKT)";
 /// The identifier comes first, then the attributes in the order of the schema, last `Geometry (WKT)`. Null is an empty
 /// cell, dates are `YYYY-MM-DD`, instants RFC 3339 in UTC. The elements of an array are joined with `;`; where that could not be
 /// read back (an element that holds `;` or begins or ends with white space, an empty array) the cell is a JSON array.
+///
+/// The data source of a value is its name, in a column `<attribute>_ds` behind the attributes.
 ///
 /// Values are written exactly as they are. A text that begins with `=`, `+`, `-` or `@` is not altered, because
 /// a file must give back what the inventory holds: import such a file into a spreadsheet as text.
@@ -51,6 +53,7 @@ pub struct CsvWriter<W: Write> {
     heads: Vec<Head>,
     geometry: Option<usize>,
     service_root: Option<String>,
+    sources: SourceNames,
     cell: Vec<u8>,
 }
 
@@ -73,6 +76,7 @@ impl<W: Write + Send> CsvWriter<W> {
             heads,
             geometry,
             service_root: options.service_root,
+            sources: options.sources,
             cell: vec![],
         })
     }
@@ -91,7 +95,7 @@ impl<W: Write + Send> FeatureWriter for CsvWriter<W> {
         let columns = self
             .heads
             .iter()
-            .map(|h| Ok((Cells::of(batch.column(h.index))?, h.is_link)))
+            .map(|h| Ok((Cells::of(batch.column(h.index))?, h)))
             .collect::<Result<Vec<_>>>()?;
         let geometry = match self.geometry {
             Some(i) => Some(Cells::of(batch.column(i))?),
@@ -103,10 +107,19 @@ impl<W: Write + Send> FeatureWriter for CsvWriter<W> {
                 Some((Cells::Uuid(ids), _)) if ids.is_valid(row) => Some(ids.value(row)),
                 _ => None,
             };
-            for (cells, is_link) in &columns {
+            for (cells, head) in &columns {
                 self.cell.clear();
                 match cells {
-                    Cells::Text(texts) if *is_link && texts.is_valid(row) => {
+                    Cells::Uuid(ids) if head.source_of.is_some() && ids.is_valid(row) => {
+                        let id = uuid::Uuid::from_slice(ids.value(row)).unwrap_or_default();
+                        match self.sources.name(id) {
+                            Some(name) => self.cell.extend_from_slice(name.as_bytes()),
+                            None => {
+                                push_cell(&mut self.cell, cells, row).map_err(|()| damaged(None))?
+                            }
+                        }
+                    }
+                    Cells::Text(texts) if head.is_link && texts.is_valid(row) => {
                         let link = absolute(root, texts.value(row));
                         self.cell.extend_from_slice(link.as_bytes());
                     }

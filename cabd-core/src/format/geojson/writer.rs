@@ -11,7 +11,7 @@ use crate::feature::FeatureBatch;
 use crate::format::cells::{Cells, Head, absolute, damaged, heads, label};
 use crate::format::number::{push_date, push_f64, push_i64, push_instant};
 use crate::format::text::{NoText, Style, push_geometry};
-use crate::format::{FeatureWriter, Metadata, WriteOptions};
+use crate::format::{FeatureWriter, Metadata, SourceNames, WriteOptions};
 
 /// Text gathered before it goes to the sink, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -20,7 +20,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 ///
 /// A feature has `type`, `geometry` (`null` where there is none) and `properties`, with the identifier first and then
 /// the attributes in the order of the schema. Dates are `YYYY-MM-DD`, instants RFC 3339 in UTC, arrays JSON arrays.
-/// A number that is not finite is written as `null`. Outer rings run counter-clockwise, whatever was stored.
+/// A number that is not finite is written as `null`. Outer rings run counter-clockwise, whatever was stored. Where data sources
+/// were asked for, they are a member `sources` beside: `{"height_m":{"id":…,"name":…}}`, without the values that have none.
 ///
 /// A collection may begin with a member `metadata`; see [`Metadata`].
 ///
@@ -51,6 +52,9 @@ pub struct GeoJsonWriter<W> {
     buffer: Vec<u8>,
     columns: Vec<(Head, Vec<u8>)>,
     labels: Vec<Option<Labels>>,
+    /// Columns of data sources: place in the batch, and the attribute as a key.
+    sources: Vec<(usize, Vec<u8>)>,
+    names: SourceNames,
     geometry: Option<usize>,
     service_root: Option<String>,
     metadata: Option<Metadata>,
@@ -65,7 +69,16 @@ impl<W: Write + Send> GeoJsonWriter<W> {
     /// # Errors
     /// None yet; the first bytes go out with the first batch.
     pub fn new(schema: &SchemaRef, out: W, options: WriteOptions) -> Result<Self> {
-        let (heads, geometry) = heads(schema);
+        let (mut heads, geometry) = heads(schema);
+        let of_sources = heads.extract_if(.., |h| h.source_of.is_some());
+        let sources = of_sources
+            .map(|h| {
+                let mut key = vec![];
+                push_text(&mut key, h.source_of.as_deref().unwrap_or_default());
+                key.push(b':');
+                (h.index, key)
+            })
+            .collect();
         let columns = heads.into_iter().enumerate().map(|(i, head)| {
             let mut key = if i == 0 { vec![] } else { vec![b','] };
             push_text(&mut key, &head.name);
@@ -77,6 +90,8 @@ impl<W: Write + Send> GeoJsonWriter<W> {
             buffer: Vec::with_capacity(BUFFER_BYTES + 4096),
             labels: vec![],
             columns: columns.collect(),
+            sources,
+            names: options.sources,
             geometry,
             service_root: options.service_root,
             metadata: options.metadata,
@@ -131,6 +146,11 @@ impl<W: Write + Send> FeatureWriter for GeoJsonWriter<W> {
             Some(i) => Some(Cells::of(batch.column(i))?),
             None => None,
         };
+        let sources = self
+            .sources
+            .iter()
+            .map(|(index, key)| Ok((Cells::of(batch.column(*index))?, key.as_slice())))
+            .collect::<Result<Vec<_>>>()?;
         for row in 0..rows {
             let out = &mut self.buffer;
             if self.collection && self.rows > 0 {
@@ -160,7 +180,11 @@ impl<W: Write + Send> FeatureWriter for GeoJsonWriter<W> {
                     .push(out, row)
                     .map_err(|()| damaged(columns.first().and_then(|c| c.id(row))))?;
             }
-            out.extend_from_slice(if self.collection { b"}}" } else { b"}}\n" });
+            out.push(b'}');
+            if !sources.is_empty() {
+                push_sources(out, &sources, &self.names, row);
+            }
+            out.extend_from_slice(if self.collection { b"}" } else { b"}\n" });
             self.rows += 1;
             if out.len() >= BUFFER_BYTES {
                 self.out.write_all(out)?;
@@ -217,6 +241,41 @@ impl Labels {
             && self.of.value_data().as_ptr() == labels.value_data().as_ptr()
             && self.of.value_offsets().as_ptr() == labels.value_offsets().as_ptr()
     }
+}
+
+/// The data sources of a feature's values, by attribute; what has none is left out.
+fn push_sources(
+    out: &mut Vec<u8>,
+    sources: &[(Cells<'_>, &[u8])],
+    names: &SourceNames,
+    row: usize,
+) {
+    out.extend_from_slice(b",\"sources\":{");
+    let mut is_first = true;
+    for (cells, key) in sources {
+        let Cells::Uuid(ids) = cells else { continue };
+        if ids.is_null(row) {
+            continue;
+        }
+        if !is_first {
+            out.push(b',');
+        }
+        is_first = false;
+        let id = ids.value(row);
+        out.extend_from_slice(key);
+        out.extend_from_slice(b"{\"id\":");
+        push_uuid(out, id);
+        out.extend_from_slice(b",\"name\":");
+        match uuid::Uuid::from_slice(id)
+            .ok()
+            .and_then(|id| names.name(id))
+        {
+            Some(name) => push_text(out, name),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b'}');
+    }
+    out.push(b'}');
 }
 
 /// A column of the batch at hand; labels are JSON already.

@@ -177,7 +177,11 @@ impl Read {
             // Instants follow changes of every row around.
             let follows = following(catalog.table(&feature)?).next().is_some();
             for table in catalog.tables() {
-                let shown = matches!(table.relation, Relation::Part(..) | Relation::Link(..));
+                let shown = match table.relation {
+                    Relation::Part(..) | Relation::Link(..) => true,
+                    Relation::AttributeSource(_) => branch.reads_sources(),
+                    _ => false,
+                };
                 let belongs = table.relation == feature
                     || (shown || follows)
                         && table.parent.as_ref().is_some_and(|(_, p)| *p == feature);
