@@ -151,6 +151,7 @@ pub(super) fn slots(catalog: &Catalog, base: &FeatureType) -> Vec<Slot> {
             let part = match &source {
                 Source::Main => None,
                 Source::Part(p) => Some(p.as_str()),
+                Source::AttributeSource => continue,
             };
             let origin = Origin::Column {
                 part,
