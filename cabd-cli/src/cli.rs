@@ -16,7 +16,7 @@ A STORE is a file path (one SpatiaLite file), postgres://USER@HOST/DATABASE, or 
 
 Exit codes:
   0  done
-  1  `doctor` found something
+  1  `doctor` or `verify` found something
   2  the command line is wrong
   3  bad input: a value, name or file that cannot be accepted; with --strict, rejected rows
   4  not found: the store, a file, a type
@@ -62,6 +62,8 @@ pub enum Command {
     Dictionary(commands::dictionary::WriteDictionary),
     /// Look for damage, drift and missing pieces
     Doctor(commands::doctor::Doctor),
+    /// Compare the log with its seals: was anything altered after the fact
+    Verify(commands::verify::Verify),
     /// Change the catalogue: check, plan, apply, show, undo, purge, adopt
     Type(commands::types::Types),
     /// Add, change or drop attribute sets
@@ -84,6 +86,8 @@ pub enum Command {
     Withdraw(commands::edits::Withdraw),
     /// Bring a feature back that was withdrawn, merged, split or deleted
     Restore(commands::edits::Restore),
+    /// Erase a person from contacts, suggested updates and log
+    Erase(commands::edits::Erase),
     /// Who has changed what of a feature, when and why
     History(commands::history::History),
     /// Every change since a commit, oldest first

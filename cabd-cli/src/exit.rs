@@ -4,7 +4,7 @@ use cabd::ErrorKind;
 
 /// Done.
 pub const OK: u8 = 0;
-/// `doctor` found something.
+/// `doctor` or `verify` found something.
 pub const FINDINGS: u8 = 1;
 /// Rejected rows with `--strict`.
 pub const REJECTED: u8 = 3;

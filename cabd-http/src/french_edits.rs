@@ -83,6 +83,10 @@ pub(crate) const SENTENCES: [(&str, &str); 44] = [
         "la table que le commit a changée a disparu depuis",
     ),
     (
+        "the value was erased, and cannot be brought back",
+        "la valeur a été effacée et ne peut pas revenir",
+    ),
+    (
         "the value has no place any more: the attribute has gone, or takes other values",
         "la valeur n’a plus de place : l’attribut a disparu, ou prend d’autres valeurs",
     ),

@@ -28,6 +28,7 @@ mod recent;
 mod refused;
 mod request;
 mod routes;
+mod sealing;
 mod server;
 mod settings;
 mod stream;

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
+use crate::sealing::seal_every;
 use crate::settings::Settings;
 use crate::{layers, names, routes, tiles};
 
@@ -64,6 +65,10 @@ impl Service {
         ));
         tokio::pin!(end);
         let warming = tokio::spawn(warm(self.app.clone()));
+        let sealing = (settings.seal_seconds > 0).then(|| {
+            let every = Duration::from_secs(settings.seal_seconds);
+            tokio::spawn(seal_every(self.app.store.clone(), every))
+        });
         loop {
             let accepted = async {
                 // Taken first: a connection that cannot be served waits in the system's queue.
@@ -96,6 +101,9 @@ impl Service {
         }
         drop(listener);
         warming.abort();
+        if let Some(sealing) = sealing {
+            sealing.abort();
+        }
         self.app.drain();
         let open = graceful.count();
         tracing::info!(connections = open, "ending");

@@ -75,6 +75,8 @@ pub struct Settings {
     pub answer_seconds: u64,
     /// How long a client may stop reading before its answer is ended.
     pub stalled_seconds: u64,
+    /// How often commits of other programs are sealed; 0 for never.
+    pub seal_seconds: u64,
     /// How long a client may take to send the head of a request, and keep an idle connection.
     pub header_seconds: u64,
     /// How long answers in progress may go on after the signal to end.
@@ -147,6 +149,7 @@ impl Default for Settings {
             queue_seconds: 30,
             answer_seconds: 60,
             stalled_seconds: 60,
+            seal_seconds: 60,
             header_seconds: 15,
             shutdown_seconds: 30,
             max_uri_bytes: 16 * 1024,
@@ -297,6 +300,7 @@ impl Settings {
             "queue_seconds",
             "answer_seconds",
             "stalled_seconds",
+            "seal_seconds",
             "header_seconds",
             "shutdown_seconds",
             "max_uri_bytes",

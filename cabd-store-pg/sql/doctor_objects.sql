@@ -1,4 +1,4 @@
--- Indexes, foreign keys and triggers by table: kind, table, name, whether it works.
+-- Indexes and foreign keys by table: kind, table, name, whether it works.
 SELECT 'index', n.nspname || '.' || c.relname, x.relname::text, i.indisvalid
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indrelid
@@ -11,9 +11,3 @@ FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f'
-UNION ALL
-SELECT 'trigger', n.nspname || '.' || c.relname, t.tgname::text, t.tgenabled IN ('O', 'A')
-FROM pg_trigger t
-JOIN pg_class c ON c.oid = t.tgrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal

@@ -1,2 +1,2 @@
--- A released data version: name, commit, time, author, note.
-INSERT INTO cabd.release (name, revision, datetime, author, note) VALUES ($1, $2, $3, $4, $5)
+-- A released data version: name, commit, time, author, note, chain.
+INSERT INTO cabd.release (name, revision, datetime, author, note, chain) VALUES ($1, $2, $3::text::timestamptz, $4, $5, $6)

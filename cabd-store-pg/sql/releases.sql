@@ -1,2 +1,2 @@
--- The released data versions: name, commit, time, author, note.
-SELECT name, revision, datetime, author, note FROM cabd.release ORDER BY revision, datetime
+-- The released data versions: name, commit, time, author, note, chain.
+SELECT name, revision, datetime, author, note, encode(chain, 'hex') FROM cabd.release ORDER BY revision, datetime

@@ -14,15 +14,16 @@ use cabd_core::store::{
     AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
     Release,
 };
+use cabd_core::time::format_instant;
 use cabd_core::value::Value;
 
 use crate::PgStore;
 use crate::error::pg;
-use crate::evolve;
 use crate::pool::Session;
 use crate::row::{Wire, value, values};
 use crate::sql::audit::changes;
 use crate::types::{Param, refs};
+use crate::{evolve, seal};
 
 /// The newest commit.
 pub(crate) async fn head(session: &Session) -> Result<CommitNumber> {
@@ -75,7 +76,7 @@ impl PgStore {
     }
 
     /// The rows of a statement, each made into something, as a stream that keeps its connection.
-    async fn stream<T: Send + 'static>(
+    pub(crate) async fn stream<T: Send + 'static>(
         &self,
         mut session: Session,
         text: &str,
@@ -142,16 +143,22 @@ impl AuditStore for PgStore {
         let session = self.pool.session().await?;
         release.check(head(&session).await?, &releases(&session).await?)?;
         let statement = session.prepare(include_str!("../sql/release.sql")).await?;
-        let params = [
-            Param::from(Value::from(release.name.as_str())),
-            Param::from(release.commit.0),
-            Param::from(Value::Timestamp(release.datetime)),
-            Param::from(Value::from(release.author.clone())),
-            Param::from(Value::from(release.note.clone())),
-        ];
+        let chain = seal::newest(&session, release.commit).await?;
+        let chain = chain.map(|s| s.chain.0.to_vec());
+        let datetime = format_instant(release.datetime);
         session
             .client()?
-            .execute_raw(&statement, params)
+            .execute(
+                &statement,
+                &[
+                    &release.name,
+                    &release.commit.0,
+                    &datetime,
+                    &release.author,
+                    &release.note,
+                    &chain,
+                ],
+            )
             .await
             .map_err(pg)?;
         Ok(())
@@ -199,12 +206,13 @@ async fn releases(session: &Session) -> Result<Vec<Release>> {
             datetime: instant(next()),
             author: text(next()),
             note: text(next()),
+            chain: text(next()).and_then(|hex| hex.parse().ok()),
         })
     };
     rows.iter().map(release).collect()
 }
 
-fn text(v: Value) -> Option<String> {
+pub(crate) fn text(v: Value) -> Option<String> {
     match v {
         Value::Text(t) => Some(t),
         _ => None,
@@ -241,14 +249,14 @@ fn entry(log: &LogReader, wires: &[Wire], row: &Row) -> Result<LogEntry> {
     Ok(e)
 }
 
-fn instant(v: Value) -> cabd_core::time::Timestamp {
+pub(crate) fn instant(v: Value) -> cabd_core::time::Timestamp {
     match v {
         Value::Timestamp(t) => t,
         _ => Default::default(),
     }
 }
 
-fn changeset(wires: &[Wire], row: &Row) -> Result<Changeset> {
+pub(crate) fn changeset(wires: &[Wire], row: &Row) -> Result<Changeset> {
     let mut all = values(row, wires, 0)?.into_iter();
     let mut next = || all.next().unwrap_or_default();
     Ok(Changeset {

@@ -16,6 +16,7 @@ use crate::catalog::{alone, load};
 use crate::error::pg;
 use crate::evolve::{self, CHUNK, Way, after, plan};
 use crate::pool::Session;
+use crate::seal;
 use crate::sql::audit::UNLOGGED;
 use crate::sql::{alter, ddl, ident, literal, name_of};
 use crate::types::column_type;
@@ -109,6 +110,9 @@ pub(crate) async fn make(session: &mut Session, change: &CatalogChange) -> Resul
     }
     session.run("SELECT pg_advisory_unlock(4617, 2)").await?;
     session.end_work();
+    if made.is_ok() {
+        seal::after_commit(session).await;
+    }
     made
 }
 

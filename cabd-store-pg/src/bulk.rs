@@ -261,6 +261,8 @@ async fn add_primary_key(session: &Session, table: &Table, key: &(String, String
 
 /// Writes the lean log rows of all tables that end bulk mode.
 async fn log_rows(session: &Session, ending: &[Bulk]) -> Result<()> {
+    // Before the rows draw their numbers: the changeset notes where they begin.
+    session.run("SELECT cabd.current_changeset()").await?;
     let rows = ending.iter().map(|b| b.rows).sum();
     if rows < LOG_REBUILT_ROWS || log_size(session).await? > rows || !lock_log(session).await? {
         for b in ending {

@@ -19,6 +19,16 @@ struct Present {
     /// Kind, table, name; whether it works.
     objects: HashMap<(String, String, String), bool>,
     functions: HashMap<String, String>,
+    /// By table and name.
+    triggers: HashMap<(String, String), Trigger>,
+}
+
+struct Trigger {
+    works: bool,
+    /// The bits of `pg_trigger.tgtype`.
+    when: i32,
+    function: String,
+    definition: String,
 }
 
 struct Report(Vec<Finding>);
@@ -132,6 +142,8 @@ async fn present(session: &Session) -> Result<Present> {
     let objects = client.query(query, &[]).await.map_err(pg)?;
     let query = include_str!("../sql/doctor_functions.sql");
     let functions = client.query(query, &[]).await.map_err(pg)?;
+    let query = include_str!("../sql/doctor_triggers.sql");
+    let triggers = client.query(query, &[]).await.map_err(pg)?;
     Ok(Present {
         columns,
         objects: objects
@@ -139,6 +151,18 @@ async fn present(session: &Session) -> Result<Present> {
             .map(|r| ((r.get(0), r.get(1), r.get(2)), r.get(3)))
             .collect(),
         functions: functions.iter().map(|r| (r.get(0), r.get(1))).collect(),
+        triggers: triggers
+            .iter()
+            .map(|r| {
+                let trigger = Trigger {
+                    works: r.get(2),
+                    when: r.get(3),
+                    function: r.get(4),
+                    definition: r.get(5),
+                };
+                ((r.get(0), r.get(1)), trigger)
+            })
+            .collect(),
     })
 }
 
@@ -204,8 +228,37 @@ fn tables(report: &mut Report, present: &Present, catalog: &Catalog, t: &Table) 
     for key in ddl::foreign_keys(t, catalog) {
         piece("key", "schema", Severity::Warning, &key.name, "foreign key");
     }
-    for trigger in audit::trigger_names(t) {
-        piece("trigger", "trigger", Severity::Error, &trigger, "trigger");
+    triggers(report, present, t);
+    whole
+}
+
+/// What is wrong with the triggers of the tables.
+pub(crate) async fn log_triggers(session: &Session, catalog: &Catalog) -> Result<Vec<Finding>> {
+    let mut report = Report(vec![]);
+    let present = present(session).await?;
+    for table in catalog.tables() {
+        triggers(&mut report, &present, &table);
+    }
+    Ok(report.0)
+}
+
+/// The table's triggers: there, as they were made, switched on.
+fn triggers(report: &mut Report, present: &Present, t: &Table) {
+    let name = t.qualified();
+    for wanted in audit::trigger_names(t) {
+        let problem = match present.triggers.get(&(name.clone(), wanted.clone())) {
+            None => "is missing",
+            Some(found) if !found.works => "is switched off",
+            Some(found) if is_altered(t, &wanted, found) => "was altered",
+            Some(_) => continue,
+        };
+        report.add(
+            Severity::Error,
+            "trigger",
+            &name,
+            format!("trigger {wanted} {problem}: changes are not logged as they should be"),
+            REGENERATE,
+        );
     }
     for (function, body) in audit::functions(t) {
         let full = format!("{}.{function}", t.schema);
@@ -223,7 +276,25 @@ fn tables(report: &mut Report, present: &Present, catalog: &Catalog, t: &Table) 
             );
         }
     }
-    whole
+}
+
+/// Whether a trigger of the log is called otherwise than it was made to be.
+fn is_altered(t: &Table, name: &str, found: &Trigger) -> bool {
+    let Some((when, switch)) = audit::called(t, name) else {
+        return false;
+    };
+    let plain = |text: &str| -> String {
+        let odd = |c: char| c.is_whitespace() || "()".contains(c);
+        text.replace("::text", "")
+            .replace("cabd.", "")
+            .replace(odd, "")
+            .to_lowercase()
+    };
+    let own = found.definition.split_once(" WHEN ");
+    let own = own.map(|(_, rest)| rest.rsplit_once(" EXECUTE ").map_or(rest, |(c, _)| c));
+    found.when != when
+        || found.function != format!("{}.{}", t.schema, audit::trigger_name(t))
+        || own.map(plain) != switch.map(|s| plain(&s))
 }
 
 /// Whether PostgreSQL's name of a type is ours.

@@ -19,6 +19,7 @@ mod migrate;
 mod pool;
 mod registered;
 mod row;
+mod seal;
 mod sql;
 mod tls;
 mod transaction;
@@ -35,7 +36,8 @@ use cabd_core::error::{Error, ErrorKind, Result};
 use cabd_core::id::CommitNumber;
 use cabd_core::query::FeatureQuery;
 use cabd_core::store::{
-    AuditStore, Capabilities, DeriveExt, FeatureStore, Finding, Hooks, LogReader, Store, StoreInfo,
+    AuditStore, Capabilities, DeriveExt, FeatureStore, Finding, Hooks, LogReader, ProofExt, Store,
+    StoreInfo,
 };
 
 use crate::error::pg;
@@ -92,6 +94,7 @@ impl PgStore {
                 }
             }
         }
+        store.seal_at_opening(&mut session).await?;
         drop(session);
         Ok(store)
     }
@@ -113,6 +116,7 @@ impl PgStore {
         session.begin("").await?;
         catalog::regenerate(&session, false).await?;
         session.commit().await?;
+        store.seal_at_opening(&mut session).await?;
         drop(session);
         Ok(store)
     }
@@ -223,6 +227,7 @@ impl Store for PgStore {
     async fn doctor(&self) -> Result<Vec<Finding>> {
         let mut found = doctor::examine(self).await?;
         found.extend(self.underived().await?);
+        found.extend(self.verify_newest().await?.findings);
         Ok(found)
     }
 

@@ -27,7 +27,7 @@ use crate::sql::audit::LEAN;
 use crate::sql::query::Query;
 use crate::sql::rows;
 use crate::types::{Param, put_column, refs};
-use crate::{audit, evolve};
+use crate::{audit, evolve, seal};
 
 /// Rows in one insert from which an empty table is loaded in bulk.
 const BULK_ROWS: usize = 128;
@@ -175,6 +175,7 @@ impl Transaction {
             None => None,
         };
         session.commit().await?;
+        seal::after_commit(session).await;
         Ok((number.map(CommitNumber), self.unvalidated))
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cabd_core::catalog::{Catalog, Past, Table};
 use cabd_core::store::{
-    AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, LogEntry, LogReader, LogValues,
-    Release,
+    AuditStore, BoxStream, ChangeQuery, Changeset, ForeignChanges, Hash, LogEntry, LogReader,
+    LogValues, Release,
 };
 use cabd_core::time::{Timestamp, format_instant};
 use cabd_core::{CommitNumber, ErrorKind, Geometry, Result, Uuid};
@@ -21,10 +21,10 @@ use crate::pool::BUSY;
 use crate::sql::audit as text;
 use crate::store::SqliteStore;
 use crate::transaction::last_change;
-use crate::{codec, derive, evolve, features};
+use crate::{codec, derive, evolve, features, seal};
 
 /// How long a reader waits for other programs that write.
-const BRIEFLY: Duration = Duration::from_millis(20);
+pub(crate) const BRIEFLY: Duration = Duration::from_millis(20);
 
 /// Gathers the rows that other programs have logged in one changeset, inside a transaction.
 pub(crate) fn gather(conn: &Connection) -> Result<()> {
@@ -43,7 +43,10 @@ pub(crate) fn gather_alone(conn: &Connection) -> Result<()> {
     }
     let doing = db("gather the changes of other programs");
     conn.execute_batch("BEGIN IMMEDIATE").map_err(&doing)?;
-    let done = gather(conn).and_then(|()| conn.execute_batch("COMMIT").map_err(&doing));
+    let done = gather(conn).and_then(|()| {
+        seal::seal(conn)?;
+        conn.execute_batch("COMMIT").map_err(&doing)
+    });
     if done.is_err() && !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK").map_err(&doing)?;
     }
@@ -130,7 +133,7 @@ impl SqliteStore {
     }
 
     /// The rows of a statement, each made into something, as a stream from a thread of its own.
-    async fn stream<T: Send + 'static>(
+    pub(crate) async fn stream<T: Send + 'static>(
         &self,
         sql: String,
         values: Vec<SqlValue>,
@@ -189,16 +192,8 @@ impl AuditStore for SqliteStore {
     async fn release(&self, release: &Release) -> Result<()> {
         self.gathered().await?;
         let release = release.clone();
-        let mut writer = self.pool.writer().await?;
-        let conn = writer.take()?;
-        let (conn, done) = tokio::task::spawn_blocking(move || {
-            let done = add_release(&conn, &release);
-            (conn, done)
-        })
-        .await
-        .map_err(lost)?;
-        writer.put_back(conn);
-        done
+        self.on_writer(move |conn| add_release(conn, &release))
+            .await
     }
 
     async fn releases(&self) -> Result<Vec<Release>> {
@@ -237,21 +232,13 @@ impl AuditStore for SqliteStore {
     }
 
     async fn looked_at(&self, until: i64) -> Result<()> {
-        let mut writer = self.pool.writer().await?;
-        let conn = writer.take()?;
-        let (conn, done) = tokio::task::spawn_blocking(move || {
-            let done = derive::mark(&conn, until);
-            (conn, done)
-        })
-        .await
-        .map_err(lost)?;
-        writer.put_back(conn);
-        done
+        self.on_writer(move |conn| derive::mark(conn, until)).await
     }
 }
 
 fn add_release(conn: &Connection, release: &Release) -> Result<()> {
     release.check(head(conn)?, &releases(conn)?)?;
+    let seal = seal::newest(conn, release.commit)?;
     conn.execute(
         text::RELEASE,
         (
@@ -260,6 +247,7 @@ fn add_release(conn: &Connection, release: &Release) -> Result<()> {
             format_instant(release.datetime),
             &release.author,
             &release.note,
+            seal.map(|s| s.chain.0.to_vec()),
         ),
     )
     .map_err(db("name a release"))?;
@@ -276,12 +264,15 @@ fn releases(conn: &Connection) -> Result<Vec<Release>> {
             datetime: instant(&r.get::<_, String>(2)?),
             author: r.get(3)?,
             note: r.get(4)?,
+            chain: r
+                .get::<_, Option<Vec<u8>>>(5)?
+                .map(|bytes| Hash::from_bytes(&bytes)),
         })
     });
     rows.and_then(Iterator::collect).map_err(&doing)
 }
 
-fn instant(text: &str) -> Timestamp {
+pub(crate) fn instant(text: &str) -> Timestamp {
     let micros = micros(text).and_then(|m| Timestamp::from_microsecond(m).ok());
     micros.unwrap_or_default()
 }
@@ -316,7 +307,7 @@ fn entry(log: &LogReader, r: &Row<'_>) -> Result<LogEntry> {
     Ok(e)
 }
 
-fn changeset(r: &Row<'_>) -> Result<Changeset> {
+pub(crate) fn changeset(r: &Row<'_>) -> Result<Changeset> {
     let doing = db("read the changesets");
     let word = |i: usize| r.get::<_, Option<String>>(i).map_err(&doing);
     Ok(Changeset {

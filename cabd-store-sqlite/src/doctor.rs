@@ -46,6 +46,18 @@ pub(crate) fn examine(conn: &Connection, catalog: &Catalog) -> Result<Vec<Findin
     Ok(d.findings)
 }
 
+/// What is wrong with the triggers of the tables.
+pub(crate) fn triggers(conn: &Connection, catalog: &Catalog) -> Result<Vec<Finding>> {
+    let mut d = Doctor {
+        conn,
+        findings: vec![],
+    };
+    for t in catalog.tables() {
+        d.triggers(&t)?;
+    }
+    Ok(d.findings)
+}
+
 impl Doctor<'_> {
     fn report(
         &mut self,

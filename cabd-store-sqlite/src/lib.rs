@@ -19,6 +19,7 @@ mod migrate;
 mod pool;
 mod registered;
 mod rtree;
+mod seal;
 mod spatial;
 mod sql;
 mod store;

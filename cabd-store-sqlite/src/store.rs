@@ -9,8 +9,8 @@ use cabd_core::catalog::{Catalog, CatalogChange, CatalogCommit, Relation};
 use cabd_core::feature::{Applied, ChangeHead, ChangeKind};
 use cabd_core::store::{
     Adopted, Capabilities, CatalogPlan, CatalogStore, DeriveExt, DeriveStream, FeatureStore,
-    FeatureStream, Finding, Hooks, LogReader, OperationStream, RecordQuery, RecordStream, Store,
-    StoreInfo, apply_operations, derive_features, past, with_named_sources,
+    FeatureStream, Finding, Hooks, LogReader, OperationStream, ProofExt, RecordQuery, RecordStream,
+    Store, StoreInfo, apply_operations, derive_features, past, with_named_sources,
 };
 use cabd_core::{CommitNumber, Error, ErrorKind, FeatureQuery, Manifest, Result};
 use rusqlite::Connection;
@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use crate::error::{db, lost};
 use crate::pool::{Pool, open_reader, open_writer, write_ahead};
 use crate::transaction::Transaction;
-use crate::{audit, catalog, doctor, evolve, features, migrate, registered, spatial, sql};
+use crate::{audit, catalog, doctor, evolve, features, migrate, registered, seal, spatial, sql};
 
 /// A cabd inventory in one SpatiaLite file.
 ///
@@ -96,6 +96,7 @@ impl SqliteStore {
         if !read_only {
             write_ahead(&conn).map_err(at)?;
             audit::gather_alone(&conn).map_err(at)?;
+            seal::seal_if_idle(&conn).map_err(at)?;
         }
         Ok(Self::new(path, conn, reader, read_only))
     }
@@ -122,6 +123,7 @@ impl SqliteStore {
             migrate::migrate(&mut conn).map_err(at)?;
             write_ahead(&conn).map_err(at)?;
             repair(&mut conn).map_err(at)?;
+            seal::seal_if_idle(&conn).map_err(at)?;
             return Ok(Self::new(path, conn, None, read_only));
         }
         let made = (|| {
@@ -439,6 +441,7 @@ impl Store for SqliteStore {
             .read(|conn, catalog| doctor::examine(conn, &catalog))
             .await?;
         found.extend(self.underived().await?);
+        found.extend(self.verify_newest().await?.findings);
         Ok(found)
     }
 

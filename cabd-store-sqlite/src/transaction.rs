@@ -17,6 +17,7 @@ use crate::bulk::{BULK_ROWS, Bulk};
 use crate::derive;
 use crate::error::{db, from_sqlite, lost};
 use crate::evolve;
+use crate::seal;
 use crate::spatial::identifier;
 use crate::sql::table_name;
 use crate::types::{from_sql, to_sql};
@@ -185,6 +186,7 @@ impl State {
 
     fn finish(&mut self) -> Result<Option<CommitNumber>> {
         self.end_all_bulk()?;
+        seal::seal(&self.conn)?;
         let commit = db("commit");
         self.conn
             .execute_batch("DELETE FROM cabd_audit_actor; COMMIT;")

@@ -38,8 +38,8 @@ use crate::load::{Input, LoadOptions, LoadReport, RejectSink, load};
 use crate::page::Near;
 use crate::query::FeatureQuery;
 use crate::store::{
-    Act, Capabilities, DeriveExt, FeatureStoreExt, FeatureStream, Finding, HistoryExt, Record,
-    RecordQuery, Release, StoreInfo,
+    Act, Capabilities, DeriveExt, Erased, FeatureStoreExt, FeatureStream, Finding, HistoryExt,
+    ProofExt, Record, RecordQuery, Release, StoreInfo, Verified, Verify,
 };
 
 /// Opens a store that exists; see [`cabd::open`](crate::open).
@@ -334,6 +334,32 @@ impl Store {
     /// When the store cannot be read at all.
     pub fn doctor(&self) -> Result<Vec<Finding>> {
         self.wait(self.store.doctor())
+    }
+}
+
+impl Store {
+    /// Compares log and seals; see [`verify`](ProofExt::verify).
+    ///
+    /// ```
+    /// let store = cabd::blocking::create("memory:")?;
+    /// store.change_catalog(&cabd::shipped()?)?;
+    /// let verified = store.verify(&cabd::store::Verify::default())?;
+    /// assert!(verified.is_whole() && verified.head.is_some());
+    /// # Ok::<(), cabd::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`verify`](ProofExt::verify).
+    pub fn verify(&self, what: &Verify) -> Result<Verified> {
+        self.wait(self.store.verify(what))
+    }
+
+    /// Erases a person; see [`erase`](ProofExt::erase).
+    ///
+    /// # Errors
+    /// As [`erase`](ProofExt::erase).
+    pub fn erase(&self, head: &ChangeHead, contact: &str, lang: Lang) -> Result<Erased> {
+        self.wait(self.store.erase(head, contact, lang))
     }
 }
 

@@ -58,7 +58,7 @@ impl Doctor {
     }
 }
 
-fn text(finding: &Finding) -> String {
+pub(super) fn text(finding: &Finding) -> String {
     let severity = match finding.severity {
         Severity::Note => "note",
         Severity::Warning => "warning",

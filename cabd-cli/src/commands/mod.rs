@@ -21,6 +21,7 @@ pub mod sets;
 pub mod sources;
 pub mod synth;
 pub mod types;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Info(info) => info.run().await,
         Command::Dictionary(dictionary) => dictionary.run().await,
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Verify(verify) => verify.run().await,
         Command::Type(types) => types.run().await,
         Command::Set(sets) => sets.run().await,
         Command::Code(codes) => codes.run().await,
@@ -54,6 +56,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Split(split) => split.run().await,
         Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Restore(restore) => restore.run().await,
+        Command::Erase(erase) => erase.run().await,
         Command::History(history) => history.run().await,
         Command::Changes(changes) => changes.run().await,
         Command::Diff(diff) => diff.run().await,

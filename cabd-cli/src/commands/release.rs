@@ -54,16 +54,24 @@ impl Release {
                 release.note = self.note.clone();
                 release.author = self.author.clone();
                 store.release(&release).await?;
-                vec![release]
+                let mut all = store.releases().await?;
+                all.retain(|r| r.is_named(&release.name));
+                all
             }
         };
         store.close().await?;
         if self.json {
             output::json(&shown)?;
         } else if self.name.is_some() {
-            let said = shown
-                .iter()
-                .map(|r| format!("{} is commit {}", r.name, r.commit));
+            let said = shown.iter().map(|r| {
+                let chain = r.chain.map(|hash| format!(", chain {hash}"));
+                format!(
+                    "{} is commit {}{}",
+                    r.name,
+                    r.commit,
+                    chain.unwrap_or_default()
+                )
+            });
             output::line(said.collect::<Vec<_>>().join("\n"))?;
         } else {
             let rows = shown.into_iter().map(|r| {

@@ -11,6 +11,7 @@ mod interruptions;
 mod loads;
 mod new_types;
 mod past;
+mod proof;
 mod real_data;
 mod refusals;
 mod serves;

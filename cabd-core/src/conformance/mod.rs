@@ -36,6 +36,7 @@ pub mod elsewhere;
 pub mod faults;
 pub mod random;
 pub mod shipped;
+pub mod tampering;
 pub mod world;
 
 pub use crate::tile::strict as mvt;
@@ -45,8 +46,8 @@ use futures::future::BoxFuture;
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, editing, evolution,
     evolution_of_types, feed, filters, followed, identity, labels, logged, merging, names, paging,
-    parts, past, queries, reverting, sourced, space, supers, survival, tiles, updates, values,
-    writing,
+    parts, past, proof, queries, reverting, sourced, space, supers, survival, tiles, updates,
+    values, writing,
 };
 
 use crate::store::Store;

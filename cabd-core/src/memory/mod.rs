@@ -1,6 +1,7 @@
 //! The reference store: everything in memory, plain loops, the meaning of `query::eval`.
 
 mod evolve;
+mod proof;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -18,8 +19,8 @@ use crate::store::plain::{self, Held, Tables};
 use crate::store::{
     Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, ChangeQuery,
     Changeset, DeriveStream, FeatureStore, FeatureStream, Finding, Hooks, LogEntry,
-    OperationStream, RecordQuery, RecordStream, Release, Store, StoreInfo, apply_operations,
-    derive_features, past, with_named_sources,
+    OperationStream, Personal, ProofExt, RecordQuery, RecordStream, Release, Seal, Store,
+    StoreInfo, apply_operations, derive_features, past, with_named_sources,
 };
 use transaction::Transaction;
 
@@ -33,6 +34,8 @@ struct State {
     log: Arc<Vec<LogEntry>>,
     commits: Arc<Vec<Changeset>>,
     releases: Arc<Vec<Release>>,
+    seals: Arc<Vec<Seal>>,
+    people: Arc<BTreeMap<i64, Personal>>,
     head: CommitNumber,
 }
 
@@ -128,7 +131,8 @@ impl MemoryStore {
         let changed = counts.values().any(Counts::changed);
         let mut commit = None;
         if changed && !head.dry_run {
-            let state = transaction.finish()?;
+            let mut state = transaction.finish()?;
+            state.seal();
             commit = Some(state.head);
             self.replace(state);
         }
@@ -155,6 +159,7 @@ impl CatalogStore for MemoryStore {
         if !evolution.is_empty() {
             let mut state = (*old).clone();
             state.evolve(evolution, change)?;
+            state.seal();
             self.replace(state);
         }
         Ok(plan)
@@ -252,8 +257,12 @@ impl AuditStore for MemoryStore {
         let _writer = self.writer.lock().await;
         let mut state = (*self.state()).clone();
         release.check(state.head, &state.releases)?;
+        let chain = state.seal_of(release.commit).map(|s| s.chain);
         let all = Arc::make_mut(&mut state.releases);
-        all.push(release.clone());
+        all.push(Release {
+            chain,
+            ..release.clone()
+        });
         all.sort_by_key(|r| (r.commit, r.datetime));
         self.replace(state);
         Ok(())
@@ -308,8 +317,8 @@ impl Store for MemoryStore {
 
     async fn doctor(&self) -> Result<Vec<Finding>> {
         let problems = self.state().catalog.problems();
-        Ok(problems
-            .into_iter()
+        let problems = problems.into_iter();
+        let mut found: Vec<Finding> = problems
             .map(|e| Finding {
                 severity: crate::store::Severity::Error,
                 check: "metadata",
@@ -317,7 +326,9 @@ impl Store for MemoryStore {
                 message: e.to_string(),
                 hint: e.next_step().map(str::to_owned),
             })
-            .collect())
+            .collect();
+        found.extend(self.verify_newest().await?.findings);
+        Ok(found)
     }
 
     async fn close(&self) -> Result<()> {

@@ -8,6 +8,7 @@ mod log;
 pub mod names;
 pub mod past;
 pub(crate) mod plain;
+pub(crate) mod proof;
 mod records;
 mod release;
 mod revert;
@@ -37,6 +38,10 @@ pub use log::{ChangeQuery, Changeset, LogEntry, LogReader, LogValues};
 pub use past::{
     Act, Change, DiffQuery, FeatureDiff, FeedPlace, FeedQuery, RowAct, ValueAct, ValueSource,
     change_batch, change_batches, change_schema,
+};
+pub use proof::{
+    ChainHead, ERASED, Erased, Erasure, Hash, Personal, ProofExt, ProofStore, Salt, Seal, Sealer,
+    StoredRow, StoredRows, Verified, Verify, is_erased,
 };
 pub use records::{Record, RecordQuery};
 pub use release::Release;
@@ -253,7 +258,7 @@ pub trait AuditStore: Send + Sync {
 
 /// The sum of what a store is.
 #[async_trait]
-pub trait Store: CatalogStore + FeatureStore + AuditStore {
+pub trait Store: CatalogStore + FeatureStore + AuditStore + ProofStore {
     /// `memory`, `sqlite` or `pg`.
     fn name(&self) -> &'static str;
 
@@ -322,7 +327,7 @@ pub enum Severity {
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
-    /// A short stable word: `schema`, `version`, `index`, `orphan`, `view`, `metadata`, `value`, `trigger`.
+    /// A short stable word: `schema`, `version`, `index`, `orphan`, `view`, `metadata`, `value`, `trigger`, `proof`.
     pub check: &'static str,
     /// The table, view or column.
     pub object: String,

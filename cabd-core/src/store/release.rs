@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::id::CommitNumber;
+use crate::store::Hash;
 use crate::time::{Timestamp, parse_date, parse_instant};
 
 /// Most characters of a release's name.
@@ -30,6 +31,9 @@ pub struct Release {
     pub author: Option<String>,
     /// What is to be said about it.
     pub note: Option<String>,
+    /// The hash chain after the commit, where it was sealed when the release was named: the store fills it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Hash>,
 }
 
 impl Release {
@@ -58,6 +62,7 @@ impl Release {
             datetime: crate::time::to_micros(Timestamp::now()),
             author: None,
             note: None,
+            chain: None,
         })
     }
 

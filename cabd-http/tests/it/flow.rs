@@ -148,6 +148,31 @@ impl AuditStore for Slow {
 }
 
 #[async_trait]
+impl cabd::store::ProofStore for Slow {
+    async fn seal(&self) -> Result<u64> {
+        self.inner.seal().await
+    }
+    async fn seals(&self, after: CommitNumber) -> Result<BoxStream<cabd::store::Seal>> {
+        self.inner.seals(after).await
+    }
+    async fn seal_of(&self, until: CommitNumber) -> Result<Option<cabd::store::Seal>> {
+        self.inner.seal_of(until).await
+    }
+    async fn stored_rows(
+        &self,
+        query: &cabd::store::StoredRows,
+    ) -> Result<BoxStream<cabd::store::StoredRow>> {
+        self.inner.stored_rows(query).await
+    }
+    async fn erase_stored(&self, rows: Vec<cabd::store::Erasure>) -> Result<()> {
+        self.inner.erase_stored(rows).await
+    }
+    async fn log_triggers(&self) -> Result<Vec<Finding>> {
+        self.inner.log_triggers().await
+    }
+}
+
+#[async_trait]
 impl Store for Slow {
     fn name(&self) -> &'static str {
         "slow"

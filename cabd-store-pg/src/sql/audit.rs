@@ -86,7 +86,7 @@ fn differs(t: &Table, i: usize) -> String {
     )
 }
 
-/// Writes a log row; with a source, one for each of its rows.
+/// Writes a log row; with a source, one for each of its rows. The changeset is there before the row draws its number.
 fn insert_log(t: &Table, row: &str, action: &str, values: &str, from: Option<&str>) -> String {
     let ids = log_ids(t, row);
     let names: String = ids.iter().map(|(n, _)| format!(", {n}")).collect();
@@ -96,8 +96,9 @@ fn insert_log(t: &Table, row: &str, action: &str, values: &str, from: Option<&st
         Some(from) => ("SELECT ", format!(" FROM {from}")),
     };
     format!(
-        "INSERT INTO cabd.audit_record (schemaname, tablename, action, changeset, oldvalues, newvalues{names})\n        \
-         {open}{}, {}, '{action}', cabd.current_changeset(), {values}{exprs}{close};",
+        "c := cabd.current_changeset();\n        \
+         INSERT INTO cabd.audit_record (schemaname, tablename, action, changeset, oldvalues, newvalues{names})\n        \
+         {open}{}, {}, '{action}', c, {values}{exprs}{close};",
         literal(&t.schema),
         literal(&t.name),
     )
@@ -209,7 +210,7 @@ fn function(t: &Table) -> String {
     }
     let moved: Vec<String> = t.identity().iter().map(|i| differs(t, *i)).collect();
     format!(
-        "DECLARE\n    o jsonb := '{{}}';\n    n jsonb := '{{}}';\nBEGIN\n    \
+        "DECLARE\n    o jsonb := '{{}}';\n    n jsonb := '{{}}';\n    c bigint;\nBEGIN\n    \
          IF tg_op = 'UPDATE' AND NOT ({moved}) THEN\n{tests}        \
          IF o = '{{}}'::jsonb THEN\n            RETURN NULL;\n        END IF;\n{following}        \
          {update}\n        RETURN NULL;\n    END IF;\n    \
@@ -328,10 +329,7 @@ pub(crate) fn audit_triggers(t: &Table) -> String {
     let name = trigger_name(t);
     let table = name_of(t);
     let call = format!("EXECUTE FUNCTION {}()", qualified(&t.schema, &name));
-    let when = format!(
-        "WHEN (coalesce(current_setting({}, true), '') <> 'on' OR cabd.logged())",
-        literal(UNLOGGED)
-    );
+    let when = format!("WHEN ({})", switch());
     let mut out = define(&t.schema, &name, AS_OWNER, &function(t));
     out.push_str(&present(t));
     out.push_str(&format!(
@@ -356,6 +354,27 @@ pub(crate) fn row_triggers(t: &Table) -> Vec<String> {
         all.push(effective_name(t));
     }
     all
+}
+
+/// When a trigger of the log is called, as the bits of `pg_trigger.tgtype`, and on what condition; none for another trigger.
+pub(crate) fn called(t: &Table, name: &str) -> Option<(i32, Option<String>)> {
+    if name == derived_name(&[&t.name], "audit_insert") {
+        Some((1 | 4, Some(switch())))
+    } else if name == trigger_name(t) {
+        Some((1 | 8 | 16, Some(switch())))
+    } else if name == derived_name(&[&t.name], "no_truncate") {
+        Some((2 | 32, None))
+    } else {
+        None
+    }
+}
+
+/// The condition on which rows are logged.
+fn switch() -> String {
+    format!(
+        "coalesce(current_setting({}, true), '') <> 'on' OR cabd.logged()",
+        literal(UNLOGGED)
+    )
 }
 
 /// The triggers a table must have.

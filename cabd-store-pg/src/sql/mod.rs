@@ -10,6 +10,7 @@ pub(crate) mod expr;
 pub(crate) mod metadata;
 pub(crate) mod query;
 pub(crate) mod rows;
+pub(crate) mod seal;
 pub(crate) mod views;
 
 use cabd_core::catalog::Table;

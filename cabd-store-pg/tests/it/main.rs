@@ -11,5 +11,6 @@ mod features;
 mod load;
 mod logged;
 mod past;
+mod proof;
 mod server;
 mod waits;

@@ -19,11 +19,9 @@ pub(crate) const GATHERED: &str =
 pub(crate) const CHANGESETS: &str = "SELECT id, datetime, author, reason, kind, client, reviewer, datasource_id \
      FROM cabd_changeset WHERE id > ?1 AND id <= ?2 ORDER BY id";
 
-pub(crate) const RELEASE: &str =
-    "INSERT INTO cabd_release (name, revision, datetime, author, note) VALUES (?, ?, ?, ?, ?)";
+pub(crate) const RELEASE: &str = "INSERT INTO cabd_release (name, revision, datetime, author, note, chain) VALUES (?, ?, ?, ?, ?, ?)";
 
-pub(crate) const RELEASES: &str =
-    "SELECT name, revision, datetime, author, note FROM cabd_release ORDER BY revision, datetime";
+pub(crate) const RELEASES: &str = "SELECT name, revision, datetime, author, note, chain FROM cabd_release ORDER BY revision, datetime";
 
 fn list(values: Vec<Value>) -> SqlValue {
     SqlValue::Text(Value::List(values).to_json().to_string())

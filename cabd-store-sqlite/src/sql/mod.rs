@@ -7,6 +7,7 @@ pub(crate) mod derive;
 pub(crate) mod expr;
 mod json;
 pub(crate) mod metadata;
+pub(crate) mod seal;
 pub(crate) mod triggers;
 pub(crate) mod views;
 

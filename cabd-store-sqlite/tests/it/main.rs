@@ -7,6 +7,7 @@ mod documented;
 mod evolution;
 mod foreign;
 mod logged;
+mod proof;
 mod random;
 mod releases;
 mod shipped;

@@ -39,7 +39,7 @@ async fn a_file_of_before_releases_is_brought_up_to_date() {
     let other = Connection::open(&path).unwrap();
     other
         .execute_batch(
-            "DROP TABLE cabd_release; DROP TABLE cabd_feature_identity; DELETE FROM cabd_schema_history WHERE version >= 7;",
+            "DROP TABLE cabd_release; DROP TABLE cabd_feature_identity; DROP TABLE cabd_seal; DROP TABLE cabd_seal_salt; DELETE FROM cabd_schema_history WHERE version >= 7;",
         )
         .unwrap();
     drop(other);

@@ -3,6 +3,7 @@
 mod apply;
 mod delete;
 mod edit;
+mod erase;
 mod identity;
 mod revert;
 
@@ -22,6 +23,7 @@ use crate::session;
 pub use apply::Apply;
 pub use delete::Delete;
 pub use edit::Edit;
+pub use erase::Erase;
 pub use identity::{Merge, Restore, Split, Withdraw};
 pub use revert::RevertCommit;
 

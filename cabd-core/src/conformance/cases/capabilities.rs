@@ -86,6 +86,7 @@ pub async fn what_another_program_changes_is_logged_where_declared(
         .map(|e| (e.table.as_str(), e.action.as_str()))
         .collect();
     assert_eq!(rows, [("weirs", "UPDATE"); 2]);
+    super::proof::whole(store).await;
     assert!(store.head().await.unwrap() > head);
     assert_eq!(
         found(store, &filtered("weirs", "height_m:eq:7")).await,

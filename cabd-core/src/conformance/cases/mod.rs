@@ -21,6 +21,7 @@ pub mod names;
 pub mod paging;
 pub mod parts;
 pub mod past;
+pub mod proof;
 pub mod queries;
 pub mod reverting;
 pub mod sourced;
@@ -318,6 +319,14 @@ macro_rules! __conformance_cases {
                 a_row_that_moves_is_told_of_both_features
                 two_states_differ_by_what_has_changed
                 a_release_is_a_name_that_never_moves
+            }
+            proof {
+                a_store_verifies_after_every_way_of_writing
+                commits_of_many_writers_are_sealed_in_order
+                changes_of_the_catalogue_keep_the_proof
+                a_release_is_stamped_with_the_chain
+                an_erased_person_leaves_the_proof_whole
+                what_was_erased_is_not_brought_back
             }
             updates {
                 a_suggested_update_marks_its_feature_until_it_is_done

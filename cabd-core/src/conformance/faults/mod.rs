@@ -19,9 +19,9 @@ use crate::memory::MemoryStore;
 use crate::query::FeatureQuery;
 use crate::store::{
     Adopted, AuditStore, BoxStream, Capabilities, CatalogPlan, CatalogStore, ChangeQuery,
-    Changeset, DeriveStream, FeatureStore, FeatureStoreExt, FeatureStream, Finding, Hooks,
-    LogEntry, OperationStream, Record, RecordQuery, RecordStream, Release, Store, StoreInfo,
-    operations,
+    Changeset, DeriveStream, Erasure, FeatureStore, FeatureStoreExt, FeatureStream, Finding, Hooks,
+    LogEntry, OperationStream, ProofStore, Record, RecordQuery, RecordStream, Release, Seal, Store,
+    StoreInfo, StoredRow, StoredRows, operations,
 };
 
 /// One way to be wrong.
@@ -63,10 +63,11 @@ pub enum Fault {
     NewCodesUnseen,
     BasesIgnored,
     LastChangeOfOthers,
+    LogRewritten,
 }
 
 /// Each fault with cases, as `file::name`, that must catch it.
-pub const FAULTS: [(Fault, &[&str]); 36] = [
+pub const FAULTS: [(Fault, &[&str]); 37] = [
     (
         Fault::NegationForgetsNulls,
         &[
@@ -248,6 +249,13 @@ pub const FAULTS: [(Fault, &[&str]); 36] = [
     (
         Fault::LastChangeOfOthers,
         &["editing::a_feature_is_changed_only_where_nobody_has_changed_it_since"],
+    ),
+    (
+        Fault::LogRewritten,
+        &[
+            "proof::a_store_verifies_after_every_way_of_writing",
+            "proof::an_erased_person_leaves_the_proof_whole",
+        ],
     ),
 ];
 
@@ -517,6 +525,35 @@ impl AuditStore for Faulty {
             return self.inner.head().await;
         }
         Ok(last)
+    }
+}
+
+#[async_trait]
+impl ProofStore for Faulty {
+    async fn seal(&self) -> Result<u64> {
+        self.inner.seal().await
+    }
+
+    async fn seals(&self, after: CommitNumber) -> Result<BoxStream<Seal>> {
+        self.inner.seals(after).await
+    }
+
+    async fn seal_of(&self, until: CommitNumber) -> Result<Option<Seal>> {
+        self.inner.seal_of(until).await
+    }
+
+    async fn stored_rows(&self, query: &StoredRows) -> Result<BoxStream<StoredRow>> {
+        let fault = self.fault;
+        let rows = self.inner.stored_rows(query).await?;
+        Ok(rows.map_ok(move |r| spoil::stored(fault, r)).boxed())
+    }
+
+    async fn erase_stored(&self, rows: Vec<Erasure>) -> Result<()> {
+        self.inner.erase_stored(rows).await
+    }
+
+    async fn log_triggers(&self) -> Result<Vec<Finding>> {
+        self.inner.log_triggers().await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::feature::{Action, FeatureBatch, Operation, Places};
 use crate::geometry::Geometry;
 use crate::lang::Lang;
 use crate::query::{FeatureQuery, Filter, Operator};
-use crate::store::LogEntry;
+use crate::store::{LogEntry, StoredRow};
 use crate::value::Value;
 
 impl Fault {
@@ -293,4 +293,12 @@ pub(super) fn entry(fault: Fault, mut e: LogEntry) -> Option<LogEntry> {
         _ => {}
     }
     Some(e)
+}
+
+/// Rows of the log as a store would give them that rewrites some.
+pub(super) fn stored(fault: Fault, mut row: StoredRow) -> StoredRow {
+    if fault == Fault::LogRewritten && row.revision == 2 {
+        row.datetime.push(' ');
+    }
+    row
 }

@@ -55,6 +55,9 @@ pub async fn play(reference: &dyn Store, other: &dyn Store, seed: u64, steps: us
         assert_eq!(heads.0, heads.1, "{at}: commits");
     }
     same_contents(reference, other, start, &format!("seed {seed}, at the end")).await;
+    for store in [reference, other] {
+        super::cases::proof::whole(store).await;
+    }
 }
 
 /// Equal rows in every relation, and equal logs since the game began: whether making the tables is logged is a store's own.

@@ -10,8 +10,9 @@ use super::Revert;
 use crate::catalog::{Catalog, Past, Relation, Table};
 use crate::error::{Error, Result};
 use crate::id::CommitNumber;
+use crate::store::proof::personal;
 use crate::store::shown::Place;
-use crate::store::{ChangeQuery, LogEntry, LogValues, Row, Store, key_of};
+use crate::store::{ChangeQuery, LogEntry, LogValues, Row, Store, is_erased, key_of};
 use crate::value::Value;
 
 /// Rows of one commit that are undone at once: their values are held in memory.
@@ -141,6 +142,7 @@ impl Nets {
             }
             return;
         };
+        let e = self.without_erased(e);
         let place = (table.relation.clone(), key_of(&key));
         let at = *self.at.entry(place).or_insert_with(|| {
             self.rows.push(Net {
@@ -160,6 +162,29 @@ impl Nets {
         if let Some(net) = self.rows.get_mut(at) {
             net.take(past, e);
         }
+    }
+}
+
+impl Nets {
+    /// Values of a person that was erased since cannot be brought back.
+    fn without_erased(&mut self, mut e: LogEntry) -> LogEntry {
+        let fields = personal(&e.schema, &e.table);
+        let is_erased = |v: &Value| v.as_str().is_some_and(is_erased);
+        for field in fields {
+            if e.old.get(*field).is_some_and(is_erased) {
+                let table = format!("{}.{}", e.schema, e.table);
+                self.conflicts.push(
+                    Error::conflict("the value was erased, and cannot be brought back")
+                        .at(table)
+                        .field(*field)
+                        .hint("undo the rest of the commit, or enter the value anew"),
+                );
+            }
+        }
+        for values in [&mut e.old, &mut e.new] {
+            values.retain(|name, v| !(fields.contains(&name.as_str()) && is_erased(v)));
+        }
+        e
     }
 }
 
