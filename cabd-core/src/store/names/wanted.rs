@@ -19,11 +19,14 @@ pub(super) struct Slot {
     pub(super) attribute: String,
 }
 
+/// Columns of which the first that has a value counts.
+pub(super) type Columns = Vec<(Source, String)>;
+
 /// What is sought of one base type.
 pub(super) struct Wanted {
     pub(super) base: Arc<FeatureType>,
-    /// What, and in which columns: of each list the first that has a value.
-    pub(super) tests: Vec<(Sought, Vec<Vec<(Source, String)>>)>,
+    /// What, and in which columns.
+    pub(super) tests: Vec<(Sought, Vec<Columns>)>,
     /// Whether rows elsewhere may hide what is found.
     pub(super) may_hide: bool,
 }
@@ -101,7 +104,7 @@ fn test(pred: &Pred, into: &mut Wanted) -> bool {
 }
 
 /// The columns whose first value is the expression's; false where it is something else, or a constant that passes.
-fn columns(expr: &Expr, sought: &[Sought], out: &mut Vec<(Source, String)>) -> bool {
+fn columns(expr: &Expr, sought: &[Sought], out: &mut Columns) -> bool {
     match expr {
         Expr::Column(source, column, DataType::Text(_)) => {
             out.push((source.clone(), column.clone()));
