@@ -153,7 +153,7 @@ fn a_load_names_its_source_or_says_why_not() {
     stores(|desk, store| {
         desk.write(
             "more.csv",
-            &FALLS.replace("Great Falls,12", "Great Falls,13"),
+            FALLS.replace("Great Falls,12", "Great Falls,13"),
         );
         let load = ["load", store, "--type", "waterfalls", "--match", "cabd_id"];
         let with = |rest: &[&str]| desk.run([&load[..], rest].concat());
