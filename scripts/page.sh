@@ -3,7 +3,7 @@
 #
 #   build    install what package-lock.json names and build into cabd-http/web/dist, where nothing newer is (the default)
 #   check    types, and tests of what needs no browser
-#   measure  times of a first visit and of moving about: measure STORE|URL [setting=value…]
+#   measure  times of a first visit, of searching and of moving about: measure STORE|URL [setting=value…]
 #   pictures renew the kept screenshots: those of README.md in docs/images, and a small one of each room
 #   browser  tests in headless Chromium over a cabd that is built: SpatiaLite, and PostGIS where CABD_TEST_PG names a server
 set -euo pipefail

@@ -5,19 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cabd_core::catalog::{Catalog, FeatureType, Served};
-use cabd_core::{CommitNumber, Error, FeatureQuery, Result, Store};
+use cabd_core::{Bbox, CommitNumber, Error, FeatureQuery, Result, Store};
 use tokio::sync::Semaphore;
 
 use crate::kept::Kept;
 use crate::metrics::Metrics;
+use crate::names::Remembered;
 use crate::ranges::Ranges;
 use crate::recent::{Of, Recent};
 use crate::request::{Asked, Form};
 use crate::settings::Settings;
 use crate::tiles::Tiles;
 
-/// More than half of the way around the Earth, in metres.
-const ANYWHERE_M: f64 = 21_000_000.0;
+/// Long answers in progress, where the store sets no limit: each holds a reader, which costs a SpatiaLite file some fifteen megabytes.
+const LONG_AT_ONCE: usize = 24;
+/// Where every place is.
+const WORLD: Bbox = Bbox {
+    west: -180.0,
+    south: -90.0,
+    east: 180.0,
+    north: 90.0,
+};
 
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
@@ -25,6 +33,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) ranges: Ranges,
     pub(crate) tiles: Tiles,
+    pub(crate) names: Remembered,
     pub(crate) recent: Recent,
     pub(crate) slots: Arc<Semaphore>,
     /// Places for answers that are read as fast as the client reads: the store keeps some readers for short ones.
@@ -38,7 +47,7 @@ impl App {
     pub(crate) fn new(store: Arc<dyn Store>, settings: Settings) -> Self {
         let long = store
             .reads_at_once()
-            .map_or(Semaphore::MAX_PERMITS, |n| (n * 3 / 4).max(1));
+            .map_or(LONG_AT_ONCE, |n| (n * 3 / 4).max(1));
         Self {
             store,
             long: Arc::new(Semaphore::new(long)),
@@ -46,6 +55,7 @@ impl App {
                 settings.max_concurrent.min(Semaphore::MAX_PERMITS),
             )),
             tiles: Tiles::new(settings.tile_cache_mb),
+            names: Remembered::new(settings.names_mb),
             recent: Recent::new(settings.answer_cache_mb),
             settings,
             metrics: Metrics::default(),
@@ -127,6 +137,7 @@ impl Tag {
         let of = Of {
             head,
             catalog_version: catalog.version,
+            route: String::new(),
         };
         Self { text, of }
     }
@@ -146,14 +157,13 @@ pub(crate) fn seen_commit(tag: &str) -> Option<CommitNumber> {
 pub(crate) fn counted(query: &FeatureQuery) -> (FeatureQuery, String) {
     let mut query = query.clone();
     query.limit = None;
-    if let Some(near) = &mut query.near {
-        (near.longitude, near.latitude) = (0.0, 0.0);
-        near.within_m = Some(ANYWHERE_M);
+    if query.near.take().is_some() {
+        query.bbox = Some(WORLD);
     }
     let q = &query;
     let key = format!(
-        "{} {:?} {:?} {:?} {:?} {:?} {} {:?}",
-        q.feature_type, q.types, q.filter, q.names, q.bbox, q.near, q.lang, q.as_of
+        "{} {:?} {:?} {:?} {:?} {} {:?}",
+        q.feature_type, q.types, q.filter, q.names, q.bbox, q.lang, q.as_of
     );
     (query, key)
 }

@@ -114,6 +114,7 @@ impl Metrics {
         &self,
         head: Option<i64>,
         tiles: &TileCounts,
+        name_bytes: u64,
         tile_routes: &[String; 2],
     ) -> String {
         let mut out = String::new();
@@ -216,6 +217,12 @@ impl Metrics {
                 "gauge",
                 "Memory of the places of features, about.",
                 tiles.place_bytes as i64,
+            ),
+            (
+                "cabd_name_bytes",
+                "gauge",
+                "Memory of the names of features, about.",
+                name_bytes as i64,
             ),
         ];
         let head = head.map(|n| {

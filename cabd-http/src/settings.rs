@@ -51,6 +51,8 @@ pub struct Settings {
     pub tile_cache_mb: u64,
     /// Most memory for short answers that are given again while nothing is written, in megabytes.
     pub answer_cache_mb: u64,
+    /// Most memory for the names of features, from which a search by name is answered, in megabytes; 0: the store is asked.
+    pub names_mb: u64,
     /// Licence of the data, named in every collection.
     pub licence: String,
     /// Whether the page with the map is served at `/`.
@@ -135,6 +137,7 @@ impl Default for Settings {
             tile_layer: String::new(),
             tile_cache_mb: 256,
             answer_cache_mb: 64,
+            names_mb: 256,
             licence: "https://creativecommons.org/licenses/by-sa/4.0/".to_owned(),
             page: true,
             basemap: String::new(),
@@ -285,6 +288,7 @@ impl Settings {
             "tile_layer",
             "tile_cache_mb",
             "answer_cache_mb",
+            "names_mb",
             "licence",
             "page",
             "basemap",

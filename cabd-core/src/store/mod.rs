@@ -5,6 +5,7 @@ mod ext;
 mod history;
 mod identity;
 mod log;
+pub mod names;
 pub mod past;
 pub(crate) mod plain;
 pub(crate) mod proof;
@@ -14,6 +15,7 @@ mod revert;
 mod shown;
 mod sources;
 pub mod tiles;
+mod touched;
 mod write;
 
 use std::collections::BTreeMap;
@@ -275,6 +277,12 @@ pub trait Store: CatalogStore + FeatureStore + AuditStore + ProofStore {
     async fn moment(&self) -> Result<(CommitNumber, Arc<Catalog>)> {
         let head = self.head().await?;
         Ok((head, self.catalog().await?))
+    }
+
+    /// The newest commit and the version of the catalogue, where the store can tell at once that nobody has written since it was
+    /// asked last: for those who ask often. `None` says nothing.
+    fn unmoved(&self) -> Option<(CommitNumber, i64)> {
+        None
     }
 
     /// What it is and what it holds.

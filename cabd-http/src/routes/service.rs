@@ -71,10 +71,9 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     let head = tokio::time::timeout(READY, app.store.head()).await;
     let head = head.ok().and_then(Result::ok).map(|n| n.0);
     let routes = tiles::ROOTS.map(|root| format!("{}{root}{{*tile}}", app.settings.prefix));
-    plain(
-        metrics::MEDIA_TYPE,
-        Body::from(app.metrics.text(head, &app.tiles.counts(), &routes)),
-    )
+    let (tiles, names) = (app.tiles.counts(), app.names.bytes());
+    let text = app.metrics.text(head, &tiles, names, &routes);
+    plain(metrics::MEDIA_TYPE, Body::from(text))
 }
 
 /// `/openapi.json`

@@ -1,11 +1,12 @@
 //! `/status`: what an administrator looks at first. Served only where the setting `status` is on; names of people never.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::body::Body;
 use cabd_core::catalog::{Catalog, Relation};
 use cabd_core::store::{ChangeQuery, RecordQuery};
+use cabd_core::time::format_instant;
 use cabd_core::{CommitNumber, Store, StoreExt, Uuid};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -70,11 +71,18 @@ async fn changes(store: &dyn Store, head: CommitNumber) -> cabd_core::Result<Vec
             break;
         }
     }
+    let mut when = HashMap::new();
+    let mut sets = store.changesets(after, Some(head)).await?;
+    while let Some(set) = sets.try_next().await? {
+        when.insert(set.commit.0, (set.datetime, set.kind, set.reason));
+    }
     let commits = found.into_iter().rev().map(|(commit, tables)| {
+        let set = when.get(&commit);
         let rows = tables.into_iter().map(|(table, [inserted, updated, deleted])| {
             json!({"table": table, "inserted": inserted, "updated": updated, "deleted": deleted})
         });
-        json!({"commit": commit, "rows": rows.collect::<Vec<_>>()})
+        json!({"commit": commit, "datetime": set.map(|s| format_instant(s.0)), "kind": set.map(|s| &s.1),
+            "reason": set.and_then(|s| s.2.as_ref()), "rows": rows.collect::<Vec<_>>()})
     });
     Ok(commits.collect())
 }

@@ -9,6 +9,7 @@ use super::{Answer, past};
 use crate::answer::Head;
 use crate::app::{App, counted, is_committed};
 use crate::lists;
+use crate::names;
 use crate::problem::Problem;
 use crate::request::{Asked, Form};
 use crate::summary;
@@ -63,7 +64,9 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     let (question, mut key) = counted(&query);
     by.iter().for_each(|a| key = format!("{key} {}", a.id));
     let compute = async {
-        let found = summary::count(app.store.as_ref(), ft, &question, &by).await?;
+        let named = names::found(&app, ft, &question).await?;
+        let narrow = names::narrowed(named.as_ref(), &question);
+        let found = summary::count(app.store.as_ref(), ft, &narrow, &by).await?;
         Ok::<_, cabd_core::Error>(format!("{found}\n"))
     };
     let text = app

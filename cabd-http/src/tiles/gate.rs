@@ -85,6 +85,18 @@ impl Drop for Looking {
     }
 }
 
+/// The look of before, where the store can tell at once that nobody has written since; else a look that began after the call.
+pub(crate) async fn present(app: &Arc<App>) -> Look {
+    if let Some((head, version)) = app.store.unmoved() {
+        let last = app.tiles.gate.last.lock();
+        let last = last.unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(last) = last.filter(|l| l.head == head && l.catalog.version == version) {
+            return Ok(last);
+        }
+    }
+    now(app).await
+}
+
 /// A look that began after the call.
 pub(crate) async fn now(app: &Arc<App>) -> Look {
     let (sender, receiver) = oneshot::channel();
@@ -144,6 +156,7 @@ async fn look(app: &Arc<App>) -> Result<Arc<Moment>> {
             (Arc::new(Moment::new(head, catalog, all)?), true)
         }
     };
+    app.names.follow(store, &moment.catalog, head).await?;
     // Last of what can fail: what it tells is told once.
     let tiles = &app.tiles;
     let changes = tiles.atlas.follow(store, &moment.catalog, head).await?;

@@ -13,6 +13,7 @@ use super::cache::{Flight, Found, Key, Made, Outcome, Subject};
 use super::gate::{Moment, now};
 use super::views;
 use crate::app::App;
+use crate::names;
 
 /// From this zoom on a tile does not wait until all places are read: it asks for those around it.
 const NEAR_ZOOM: u8 = 10;
@@ -289,6 +290,10 @@ pub(crate) async fn filtered(
     as_clusters: bool,
 ) -> Result<Made> {
     let store = app.store.as_ref();
+    let catalog = store.catalog().await?;
+    let ft = catalog.feature_type(&view.feature_type)?;
+    let named = names::found(app, ft, question).await?;
+    let question = &names::narrowed(named.as_ref(), question);
     let found = places_around(store, view, question, tile).await?;
     if as_clusters {
         let bytes = apart(move || draw_clusters(tile, &clusters(&only(&found), tile))).await?;
@@ -308,6 +313,6 @@ async fn apart<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Res
 }
 
 /// An error that others were told as well.
-fn unshared(e: Arc<Error>) -> Error {
+pub(crate) fn unshared(e: Arc<Error>) -> Error {
     Arc::try_unwrap(e).unwrap_or_else(|e| Error::new(e.kind(), e.message().to_owned()))
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use cabd::{ChangeHead, FeatureStoreExt, Operation};
 
 use crate::described::*;
+use crate::names::*;
 use crate::ogc::*;
 use crate::recent::*;
 use crate::refusals::*;
@@ -61,6 +62,7 @@ cases! {
     an_answer_is_given_again_with_its_headers
     another_question_is_another_answer
     a_write_ends_what_was_kept
+    a_search_by_name_is_the_same_from_memory_and_follows_every_write
 }
 
 async fn a_list_holds_every_feature_once_and_says_how_many(here: &Here) {

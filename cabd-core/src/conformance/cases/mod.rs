@@ -144,6 +144,7 @@ macro_rules! __conformance_cases {
                 names_are_found_without_accents_and_case_in_either_language
                 several_name_filters_are_alternatives_within_the_other_conditions
                 a_type_without_names_refuses_a_name_filter
+                names_in_memory_give_the_answers_of_the_store
             }
             space {
                 a_box_holds_its_edges_and_corners

@@ -19,6 +19,7 @@ use crate::feature::{ChangeHead, FeatureBatch};
 use crate::id::CommitNumber;
 use crate::page::{Cursor, Near};
 use crate::query::FeatureQuery;
+use crate::store::names::Names;
 use crate::store::{FeatureStoreExt, Store, operations};
 use crate::value::Value;
 pub use back::back;
@@ -38,12 +39,13 @@ pub async fn play(reference: &dyn Store, other: &dyn Store, seed: u64, steps: us
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut model = Model::default();
     let start = (contents(reference).await.head, contents(other).await.head);
+    let names = Names::new(usize::MAX);
     for step in 0..steps {
         let at = format!("seed {seed}, step {step}");
         if step < 8 || rng.random_bool(0.3) {
             change(reference, other, &mut model, &mut rng, &at).await;
         } else {
-            question(reference, other, &model, &mut rng, &at).await;
+            question(reference, other, &names, &model, &mut rng, &at).await;
         }
         let moved = |now: i64, from: i64| now - from;
         let heads = (
@@ -178,11 +180,13 @@ async fn change(
 async fn question(
     reference: &dyn Store,
     other: &dyn Store,
+    names: &Names,
     model: &Model,
     rng: &mut ChaCha8Rng,
     at: &str,
 ) {
     let mut q = questions::question(&reference.catalog().await.unwrap(), model, rng);
+    by_name(other, names, &q, at).await;
     let pages = if rng.random_bool(0.3) && q.limit.is_some() {
         4
     } else {
@@ -208,6 +212,38 @@ async fn question(
             break;
         }
         q.after = Some(next.to_string().parse::<Cursor>().unwrap());
+    }
+}
+
+/// What is known of names, in step with the store, gives the answer of the store.
+async fn by_name(store: &dyn Store, names: &Names, q: &FeatureQuery, at: &str) {
+    if q.names.is_empty() {
+        return;
+    }
+    let (head, catalog) = store.moment().await.unwrap();
+    names.follow(store, &catalog, head).await.unwrap();
+    let Ok(ft) = catalog.feature_type(&q.feature_type) else {
+        return;
+    };
+    names.prepare(store, &catalog, ft).await.unwrap();
+    if let Some(found) = names.find(&catalog, q)
+        && let Ok(whole) = store.collect(q).await
+    {
+        let part = store.collect(&found.narrow(q)).await.unwrap();
+        same_answer(
+            &whole,
+            &part,
+            &FeatureQuery {
+                batch_rows: usize::MAX,
+                ..q.clone()
+            },
+            at,
+        );
+        let count = store.count(q).await.unwrap();
+        assert!(
+            found.count(q).is_none_or(|n| n == count),
+            "{at}: the count of {q:#?}"
+        );
     }
 }
 

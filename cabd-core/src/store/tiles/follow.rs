@@ -2,26 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use futures::TryStreamExt;
 use uuid::Uuid;
 
 use super::atlas::{Atlas, State, hidden_by, places_of};
 use super::views::{Hider, TileView};
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::id::CommitNumber;
-use crate::store::{ChangeQuery, Store};
+use crate::store::Store;
+use crate::store::touched::{TOGETHER, Touched};
 use crate::tile::{MAX_ZOOM, Reach, Spot, Tile};
 
 /// Where a touched feature is now; nowhere where it is gone.
 type News = (Uuid, Option<Spot>);
 
-/// The most features of a change that are followed one by one.
-const MOST: usize = 20_000;
 /// The most tiles of a zoom that one feature makes stale one by one.
 const MOST_TILES: usize = 1024;
-/// Features that are read again in one question.
-const TOGETHER: usize = 2_000;
 
 /// What has changed between two looks at a store.
 #[derive(Debug, Default)]
@@ -82,67 +78,6 @@ impl Stale {
         if n > MOST_TILES {
             self.zooms |= 1 << z;
         }
-    }
-}
-
-/// The features that the log names, by base type; those of a table that may name any type under `None`.
-struct Touched(HashMap<Option<String>, HashSet<Uuid>>);
-
-impl Touched {
-    /// `None` where there are more than are followed.
-    async fn read(
-        store: &dyn Store,
-        catalog: &Catalog,
-        after: CommitNumber,
-    ) -> Result<Option<Self>> {
-        let mut bases: HashMap<(String, String), (Option<String>, Option<String>)> = HashMap::new();
-        for t in catalog.tables() {
-            let base = match &t.relation {
-                Relation::Feature(ft) | Relation::Part(ft, _) | Relation::Link(ft, _) => {
-                    Some(ft.to_string())
-                }
-                Relation::FeatureUpdate => None,
-                // What says where values come from is in no tile.
-                _ => continue,
-            };
-            let parent = t.parent.as_ref().map(|(at, _)| t.columns[*at].name.clone());
-            bases.insert((t.schema.clone(), t.name.clone()), (base, parent));
-        }
-        let mut out: HashMap<Option<String>, HashSet<Uuid>> = HashMap::new();
-        let mut n = 0;
-        let which = ChangeQuery {
-            values: false,
-            ..ChangeQuery::since(after)
-        };
-        let mut log = store.changes(&which).await?;
-        while let Some(entry) = log.try_next().await? {
-            let of_table = bases.get(&(entry.schema, entry.table));
-            let (Some(id), Some((base, parent))) = (entry.cabd_id, of_table) else {
-                continue;
-            };
-            // A row that went to another feature has changed the one it left as well.
-            let left = parent.as_ref().and_then(|p| entry.old.get(p)?.as_uuid());
-            let of_base = match out.get_mut(base) {
-                Some(of_base) => of_base,
-                None => out.entry(base.clone()).or_default(),
-            };
-            for id in [Some(id), left].into_iter().flatten() {
-                n += usize::from(of_base.insert(id));
-            }
-            if n > MOST {
-                return Ok(None);
-            }
-        }
-        Ok(Some(Self(out)))
-    }
-
-    fn of(&self, base: &str) -> Vec<Uuid> {
-        let own = self.0.get(&Some(base.to_owned()));
-        let any = self.0.get(&None);
-        let mut all: Vec<Uuid> = own.into_iter().chain(any).flatten().copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        all
     }
 }
 

@@ -86,7 +86,7 @@ export interface Status {
   store: string;
   commit: number;
   features: Record<string, number>;
-  changes: { commit: number; rows: { table: string; inserted: number; updated: number; deleted: number }[] }[];
+  changes: { commit: number; datetime?: string; kind?: string; reason?: string | null; rows: { table: string; inserted: number; updated: number; deleted: number }[] }[];
   sources: { type: string; name: string; features: number }[];
 }
 

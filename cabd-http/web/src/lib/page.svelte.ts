@@ -214,6 +214,13 @@ export class Page {
     this.api.owners(lang).then((owners) => (this.credits = named(owners)), () => undefined);
   }
 
+  /** What an attribute set is called: those that every type has in words. */
+  setName(name: string): string {
+    const own: Record<string, TextKey> = { all: 'all', simple: 'setSimple', limited: 'setSimple', mobile: 'setMobile' };
+    const key = own[name];
+    return key ? this.t(key) : name.replace(/_/g, ' ');
+  }
+
   head(type: string): TypeHead | undefined {
     return this.heads.find((h) => h.type === type);
   }

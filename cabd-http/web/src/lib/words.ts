@@ -29,7 +29,7 @@ const TEXTS = {
   attribution: ['Sources', 'Sources'],
 
   search: ['Search', 'Rechercher'],
-  searchHint: ['Name, identifier or coordinates', 'Nom, identifiant ou coordonnées'],
+  searchHint: ['Name, ID or coordinates', 'Nom, ID ou coordonnées'],
   clear: ['Clear', 'Effacer'],
   recent: ['Recent searches', 'Recherches récentes'],
   forget: ['Forget these', 'Les oublier'],
@@ -111,6 +111,8 @@ const TEXTS = {
   givenWord: ['is known', 'est connu'],
 
   columns: ['Columns', 'Colonnes'],
+  setSimple: ['Main ones', 'Les principales'],
+  setMobile: ['For field work', 'Pour le terrain'],
   ascending: ['smallest first', 'du plus petit au plus grand'],
   descending: ['largest first', 'du plus grand au plus petit'],
   inView: ['Only what the map shows', 'Seulement ce que montre la carte'],
@@ -126,7 +128,6 @@ const TEXTS = {
   andMore: ['{n} more', '{n} de plus'],
   withoutValue: ['{n} without a value', '{n} sans valeur'],
 
-  downloadIntro: ['What is asked for now:', 'Ce qui est demandé :'],
   aboutBytes: ['about {size}', 'environ {size}'],
   inMap: ['Only what the map shows', 'Seulement ce que montre la carte'],
   inAll: ['Everything that passes', 'Tout ce qui correspond'],
@@ -173,6 +174,16 @@ const TEXTS = {
   code: ['code {code}', 'code {code}'],
   link: ['Open', 'Ouvrir'],
   photo: ['Photo', 'Photo'],
+  report: ['Report a problem', 'Signaler un problème'],
+  reportIntro: [
+    'This service takes no reports yet. Say what is wrong, copy the text, and send it to those who keep the inventory or to the data source that the value comes from.',
+    'Ce service ne reçoit pas encore de signalements. Dites ce qui ne va pas, copiez le texte et envoyez-le aux responsables de l’inventaire ou à la source dont provient la valeur.',
+  ],
+  reportText: ['Your report', 'Votre signalement'],
+  whatIsWrong: ['What is wrong:', 'Ce qui ne va pas :'],
+  copyText: ['Copy the text', 'Copier le texte'],
+  copyByHand: ['Copying is not allowed here. The text is selected.', 'La copie n’est pas permise ici. Le texte est sélectionné.'],
+  pending: ['A suggested change waits for review.', 'Une modification proposée attend d’être examinée.'],
   emptyValue: ['not known', 'inconnu'],
 
   loading: ['Loading', 'Chargement'],

@@ -78,6 +78,25 @@ async function move(path, steps) {
   return { rate: (1000 * frames.length) / frames.reduce((a, b) => a + b, 0), slow: sorted[Math.floor(sorted.length * 0.95)], worst: sorted.at(-1) };
 }
 
+/** How long after a letter its results are there; the page itself waits a moment for the next letter. */
+async function search(texts) {
+  const context = await chrome.newContext({ viewport: { width: 1280, height: 800 }, serviceWorkers: 'block' });
+  const page = await context.newPage();
+  await page.goto(`${service.base}/?lang=en`);
+  await page.waitForSelector('[data-settled=true]', { state: 'attached', timeout: 60_000 });
+  const out = [];
+  for (const text of texts) {
+    const answered = page.waitForResponse((r) => new URL(r.url()).searchParams.get('namefilter') === `like:${text}`);
+    const begun = performance.now();
+    await page.locator('#search').fill(text);
+    const answer = await answered;
+    await answer.finished();
+    out.push(`${text} ${(performance.now() - begun).toFixed(0)} ms (${answer.headers()['content-range']?.split('/')[1]} found)`);
+  }
+  await context.close();
+  return out;
+}
+
 const STEPS = ['ArrowRight', 'ArrowLeft', '+', 'ArrowUp', 'ArrowRight', '+', 'ArrowDown', '+', '-', 'ArrowLeft', '-', '-'];
 try {
   await first('/?lang=en'); // The service has made its tiles, the browser has started its processes.
@@ -90,6 +109,7 @@ try {
   }
   console.log(`  ${'requests'.padEnd(22)} ${shown(of('requests'))}\n  ${'kB received'.padEnd(22)} ${shown(of('bytes'))}`);
   const all = await move('/?lang=en', STEPS);
+  console.log(`search while typing\n  ${(await search(['mi', 'mil', 'mill', 'lac', 'barrage', 'zzz'])).join('\n  ')}`);
   const none = await move('/?lang=en&off=dams,waterfalls,fishways,stream_crossings,modelled_crossings,sites', STEPS);
   const said = (m) => `${m.rate.toFixed(0)} frames a second, 95 of 100 within ${m.slow.toFixed(0)} ms, worst ${m.worst.toFixed(0)} ms`;
   console.log(`moving about by keyboard\n  with features          ${said(all)}\n  base map alone         ${said(none)}`);

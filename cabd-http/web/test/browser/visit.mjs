@@ -58,12 +58,17 @@ export async function settled(page) {
   await page.waitForSelector('[data-settled=true], .note.fail', { state: 'attached', timeout: 60_000 });
 }
 
-/** What axe finds that is serious. */
+/** Most that the layout may have moved by itself since the page was opened. */
+const MOVED = 0.05;
+
+/** What axe finds that is serious, and whether the layout has moved. */
 export async function serious(page) {
   // Run in the page's world without adding a script element, which the policy forbids.
   await page.evaluate(AXE);
   const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  return found.violations
+  const moved = await page.evaluate(() => window.shifts);
+  const all = found.violations
     .filter((v) => ['serious', 'critical'].includes(v.impact))
     .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target} ${n.failureSummary}`).join(' | ')}`);
+  return moved > MOVED ? [...all, `the layout moved by ${moved.toFixed(3)}`] : all;
 }
