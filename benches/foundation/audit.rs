@@ -12,7 +12,7 @@ use cabd_benches::Measured;
 /// How many columns an update changes.
 const CHANGED: [usize; 3] = [1, 5, 20];
 /// Rounds of each update; the fastest counts.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 pub async fn run(features: u64) -> bool {
     let sqlite = sqlite::run(features).await;

@@ -1,5 +1,6 @@
 //! Clients that read any body to its end and keep their connections.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty};
@@ -8,6 +9,8 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use crate::mix::Question;
 
 /// One client on one connection.
 pub struct Client {
@@ -39,6 +42,17 @@ impl Client {
     }
 
     pub async fn get(&mut self, path: &str) -> std::io::Result<Got> {
+        self.read(path, |_| ()).await
+    }
+
+    /// The status and the whole body.
+    pub async fn body(&mut self, path: &str) -> std::io::Result<(StatusCode, Vec<u8>)> {
+        let mut body = vec![];
+        let got = self.read(path, |data| body.extend_from_slice(data)).await?;
+        Ok((got.status, body))
+    }
+
+    async fn read(&mut self, path: &str, mut each: impl FnMut(&[u8])) -> std::io::Result<Got> {
         let request = Request::get(path).header("host", &self.host);
         let request = request.body(Empty::new()).map_err(std::io::Error::other)?;
         let begun = Instant::now();
@@ -56,6 +70,7 @@ impl Client {
             if let Ok(data) = frame.map_err(std::io::Error::other)?.into_data() {
                 first.get_or_insert_with(|| begun.elapsed());
                 bytes += data.len();
+                each(&data);
             }
         }
         let whole = begun.elapsed();
@@ -73,57 +88,70 @@ impl Client {
 /// What clients got that asked one after the other until their time was over.
 #[derive(Default)]
 pub struct Load {
-    pub answers: u64,
-    pub errors: u64,
     pub bytes: u64,
-    pub waits: Vec<Duration>,
+    /// The kind of each question and how long its answer took.
+    pub waits: Vec<(usize, Duration)>,
+    /// What came instead of an answer, and how often.
+    pub errors: BTreeMap<String, u64>,
     pub time: Duration,
 }
 
 impl Load {
     pub fn rate(&self) -> f64 {
-        self.answers as f64 / self.time.as_secs_f64()
+        self.waits.len() as f64 / self.time.as_secs_f64()
     }
 
-    /// The wait that `share` of the answers stay under.
-    pub fn wait(&mut self, share: f64) -> Duration {
-        self.waits.sort_unstable();
-        let at =
-            ((self.waits.len() as f64 * share) as usize).min(self.waits.len().saturating_sub(1));
-        self.waits.get(at).copied().unwrap_or_default()
+    pub fn failed(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// The answers to questions of a kind, the quickest first; of every kind where none is named.
+    pub fn sorted(&self, kind: Option<usize>) -> Vec<Duration> {
+        let of_kind = self
+            .waits
+            .iter()
+            .filter(|(k, _)| kind.is_none_or(|kind| kind == *k));
+        let mut all: Vec<Duration> = of_kind.map(|(_, wait)| *wait).collect();
+        all.sort_unstable();
+        all
+    }
+
+    fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.waits.extend(other.waits);
+        for (what, n) in other.errors {
+            *self.errors.entry(what).or_default() += n;
+        }
     }
 }
 
-/// `clients` at once, each asking the next path when it has its answer.
-pub async fn load(at: &str, paths: &[String], clients: usize, time: Duration) -> Load {
+/// The wait that `share` of them stay under.
+pub fn quantile(sorted: &[Duration], share: f64) -> Duration {
+    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(at).copied().unwrap_or_default()
+}
+
+/// `clients` at once, each asking its next question when it has its answer: `ask` is told who asks for the how manieth time.
+pub async fn load(
+    at: &str,
+    ask: impl Fn(usize, usize) -> Question + Clone + Send + 'static,
+    clients: usize,
+    time: Duration,
+) -> Load {
     let begun = Instant::now();
     let mut all = tokio::task::JoinSet::new();
     for n in 0..clients {
-        let (at, paths) = (at.to_owned(), paths.to_vec());
+        let (at, ask) = (at.to_owned(), ask.clone());
         all.spawn(async move {
             let mut load = Load::default();
             let mut client = None;
-            let mut next = n;
+            let mut step = 0;
             while begun.elapsed() < time {
-                if client.is_none() {
-                    client = Client::connect(&at).await.ok();
-                }
-                let Some(open) = &mut client else {
-                    load.errors += 1;
-                    continue;
-                };
-                next += 1;
-                match open.get(&paths[next % paths.len()]).await {
-                    Ok(got) if got.status == StatusCode::OK => {
-                        load.answers += 1;
-                        load.bytes += got.bytes as u64;
-                        load.waits.push(got.whole);
-                    }
-                    Ok(_) => load.errors += 1,
-                    Err(_) => {
-                        load.errors += 1;
-                        client = None;
-                    }
+                step += 1;
+                let question = ask(n, step);
+                if let Err(e) = once(&at, &mut client, &question, &mut load).await {
+                    *load.errors.entry(e.to_string()).or_default() += 1;
+                    client = None;
                 }
             }
             load
@@ -131,15 +159,33 @@ pub async fn load(at: &str, paths: &[String], clients: usize, time: Duration) ->
     }
     let mut sum = Load::default();
     while let Some(one) = all.join_next().await {
-        let Ok(one) = one else {
-            sum.errors += 1;
-            continue;
-        };
-        sum.answers += one.answers;
-        sum.errors += one.errors;
-        sum.bytes += one.bytes;
-        sum.waits.extend(one.waits);
+        sum.add(one.unwrap_or_default());
     }
     sum.time = begun.elapsed();
     sum
+}
+
+async fn once(
+    at: &str,
+    client: &mut Option<Client>,
+    question: &Question,
+    load: &mut Load,
+) -> std::io::Result<()> {
+    let open = match client {
+        Some(open) => open,
+        none => none.insert(Client::connect(at).await?),
+    };
+    let got = open.get(&question.path).await?;
+    // A tile without features has no content.
+    if got.status == StatusCode::OK || got.status == StatusCode::NO_CONTENT {
+        load.bytes += got.bytes as u64;
+        load.waits.push((question.kind, got.whole));
+    } else {
+        let path = question.path.split('?').next().unwrap_or_default();
+        *load
+            .errors
+            .entry(format!("{} {path}", got.status))
+            .or_default() += 1;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 //! bounds, in one run.
 //!
 //! `make bench-served`, or `cargo bench -p cabd-benches --bench served -- [--only all,list,many,ready,tiles,retype] [--features N]
-//! [--connections N] [--seconds N] [--minute N] [--store FILE]`. Needs the command beside it: `cargo build --release -p cabd-cli`.
+//! [--connections N] [--seconds N] [--minute N] [--store FILE] [--without KIND]`. Needs the command beside it: `cargo build --release -p cabd-cli`.
 //! Exits with 1 when a bound is not kept.
 
 mod all;
@@ -11,6 +11,7 @@ mod client;
 mod list;
 mod load;
 mod many;
+mod mix;
 mod ready;
 mod retype;
 mod service;
@@ -31,6 +32,8 @@ pub struct Options {
     pub minute: u64,
     /// A large store that is there already; a new one of synthetic dams without it.
     pub store: Option<PathBuf>,
+    /// A kind of question that the many clients do not ask.
+    pub without: Option<String>,
     only: String,
     folder: tempfile::TempDir,
 }
@@ -43,6 +46,7 @@ impl Options {
             seconds: 5,
             minute: 60,
             store: None,
+            without: None,
             only: "all,list,many,ready,tiles,retype".to_owned(),
             folder: tempfile::tempdir()?,
         };
@@ -65,6 +69,7 @@ impl Options {
                 "--minute" => options.minute = number()?,
                 "--store" => options.store = Some(PathBuf::from(value)),
                 "--only" => options.only = value,
+                "--without" => options.without = Some(value),
                 "--bare" => {
                     bare::serve(number()? as usize);
                     std::process::exit(0);

@@ -44,15 +44,16 @@ pub fn inventory(path: &Path, features: u64) -> Result<()> {
 impl Service {
     /// `cabd serve` of a file.
     pub fn of(store: &Path) -> Result<Self> {
+        Self::with(store, &[])
+    }
+
+    /// The same with settings.
+    pub fn with(store: &Path, settings: &[&str]) -> Result<Self> {
         let name = store.to_string_lossy();
-        let arguments = [
-            "serve",
-            &*name,
-            "--listen",
-            "127.0.0.1:0",
-            "--set",
-            "log_level=warn",
-        ];
+        let mut arguments = vec!["serve", &*name, "--listen", "127.0.0.1:0"];
+        for setting in ["log_level=warn"].iter().chain(settings) {
+            arguments.extend(["--set", setting]);
+        }
         Self::start(command()?, &arguments)
     }
 

@@ -46,6 +46,15 @@ pub async fn open(location: &str) -> Result<Arc<dyn Store>> {
             "warning: values cannot be derived for rows that other programs wrote: {e}"
         ));
     }
+    begun(store).await
+}
+
+/// The same for who reads first: what other programs have written is looked at later.
+pub async fn open_at_once(location: &str) -> Result<Arc<dyn Store>> {
+    begun(cabd::open_at_once(location).await?).await
+}
+
+async fn begun(store: Arc<dyn Store>) -> Result<Arc<dyn Store>> {
     if !store.capabilities().durable {
         store.change_catalog(&cabd::shipped()?).await?;
     }

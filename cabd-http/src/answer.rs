@@ -86,7 +86,7 @@ impl Head {
             }),
         );
         let range = self.range.and_then(|r| HeaderValue::from_str(&r).ok());
-        let of = self.tag.as_ref().map(|t| t.of);
+        let of = self.tag.as_ref().map(|t| t.of.clone());
         let tag = self.tag.map(|t| (ETAG, t.text));
         for (name, value) in self.more.into_iter().chain(tag) {
             if let Ok(value) = HeaderValue::from_str(&value) {

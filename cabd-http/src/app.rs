@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cabd_core::catalog::{Catalog, FeatureType, Served};
-use cabd_core::{CommitNumber, Error, FeatureQuery, Result, Store};
+use cabd_core::{Bbox, CommitNumber, Error, FeatureQuery, Result, Store};
 use tokio::sync::Semaphore;
 
 use crate::kept::Kept;
@@ -17,8 +17,15 @@ use crate::request::{Asked, Form};
 use crate::settings::Settings;
 use crate::tiles::Tiles;
 
-/// More than half of the way around the Earth, in metres.
-const ANYWHERE_M: f64 = 21_000_000.0;
+/// Long answers in progress, where the store sets no limit: each holds a reader, which costs a SpatiaLite file some fifteen megabytes.
+const LONG_AT_ONCE: usize = 24;
+/// Where every place is.
+const WORLD: Bbox = Bbox {
+    west: -180.0,
+    south: -90.0,
+    east: 180.0,
+    north: 90.0,
+};
 
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
@@ -40,7 +47,7 @@ impl App {
     pub(crate) fn new(store: Arc<dyn Store>, settings: Settings) -> Self {
         let long = store
             .reads_at_once()
-            .map_or(Semaphore::MAX_PERMITS, |n| (n * 3 / 4).max(1));
+            .map_or(LONG_AT_ONCE, |n| (n * 3 / 4).max(1));
         Self {
             store,
             long: Arc::new(Semaphore::new(long)),
@@ -130,6 +137,7 @@ impl Tag {
         let of = Of {
             head,
             catalog_version: catalog.version,
+            route: String::new(),
         };
         Self { text, of }
     }
@@ -149,14 +157,13 @@ pub(crate) fn seen_commit(tag: &str) -> Option<CommitNumber> {
 pub(crate) fn counted(query: &FeatureQuery) -> (FeatureQuery, String) {
     let mut query = query.clone();
     query.limit = None;
-    if let Some(near) = &mut query.near {
-        (near.longitude, near.latitude) = (0.0, 0.0);
-        near.within_m = Some(ANYWHERE_M);
+    if query.near.take().is_some() {
+        query.bbox = Some(WORLD);
     }
     let q = &query;
     let key = format!(
-        "{} {:?} {:?} {:?} {:?} {:?} {} {:?}",
-        q.feature_type, q.types, q.filter, q.names, q.bbox, q.near, q.lang, q.as_of
+        "{} {:?} {:?} {:?} {:?} {} {:?}",
+        q.feature_type, q.types, q.filter, q.names, q.bbox, q.lang, q.as_of
     );
     (query, key)
 }

@@ -1,7 +1,7 @@
 //! Sentences about changes, in French.
 
 /// What is wrong with a change; `{}` stands for what varies.
-pub(crate) const SENTENCES: [(&str, &str); 44] = [
+pub(crate) const SENTENCES: [(&str, &str); 45] = [
     ("a value is required", "une valeur est obligatoire"),
     ("not a code of {}", "pas un code de {}"),
     ("a retired code of {}", "un code retiré de {}"),

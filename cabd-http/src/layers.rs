@@ -28,8 +28,8 @@ use crate::answer::Range;
 use crate::app::App;
 use crate::metrics;
 use crate::problem::Problem;
-use crate::recent;
-use crate::request::accepted_language;
+use crate::recent::Of;
+use crate::request::{Slot, accepted_language};
 use crate::routes::tiles;
 use crate::writers;
 
@@ -59,8 +59,6 @@ pub(crate) fn surround(routes: Router, app: &Arc<App>) -> Router {
         .layer(cors(app))
         .layer(from_fn_with_state(app.clone(), options))
         .layer(from_fn_with_state(app.clone(), observe))
-        .layer(from_fn_with_state(app.clone(), recent::answers))
-        .layer(from_fn_with_state(app.clone(), tiles::kept))
 }
 
 /// The headers that are set around other answers, for one that goes out before.
@@ -180,6 +178,9 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     if let Ok(id) = HeaderValue::from_str(&line.id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    if let Some(of) = response.extensions_mut().get_mut::<Of>() {
+        line.route.clone_into(&mut of.route);
+    }
     if let Some(range) = response.extensions_mut().remove::<Range>() {
         response.headers_mut().insert(CONTENT_RANGE, range.0);
     }
@@ -264,7 +265,7 @@ impl HttpBody for Observed {
 /// Keeps a place in the queue until the answer is at its end.
 struct Held {
     body: Body,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl HttpBody for Held {
@@ -315,7 +316,7 @@ fn language(request: &Request) -> Lang {
         .unwrap_or_else(|| accepted_language(request.headers()))
 }
 
-async fn limited(app: &Arc<App>, request: Request, next: Next) -> Response<Body> {
+async fn limited(app: &Arc<App>, mut request: Request, next: Next) -> Response<Body> {
     if let Some(problem) = too_large(app, &request) {
         return problem.into_response();
     }
@@ -324,9 +325,10 @@ async fn limited(app: &Arc<App>, request: Request, next: Next) -> Response<Body>
         return next.run(request).await;
     }
     let slot = match turn(app, &app.slots).await {
-        Ok(slot) => slot,
+        Ok(place) => Slot::new(place),
         Err(busy) => return busy.into_response(),
     };
+    request.extensions_mut().insert(slot.clone());
     match tokio::time::timeout(app.settings.answer_time(), next.run(request)).await {
         Ok(response) => response.map(|body| Body::new(Held { body, _slot: slot })),
         Err(_) => slow(app.settings.answer_seconds).into_response(),

@@ -12,6 +12,7 @@ mod answer;
 mod app;
 mod french;
 mod french_edits;
+mod front;
 mod kept;
 mod layers;
 mod lists;

@@ -28,8 +28,8 @@ pub(crate) fn read(
     let refuse = |e: cabd_core::Error| Box::new(Problem::of(&e));
     let mut query = FeatureQuery::of(ft.id());
     query.lang = asked.lang;
-    // Larger batches would make a slow client's answer hold more; smaller ones repeat the labels' work.
-    query.batch_rows = 1024;
+    // Larger batches would make a slow client's answer hold more.
+    query.batch_rows = 256;
     query.near = asked
         .query
         .one("point")?

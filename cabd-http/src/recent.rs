@@ -6,14 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_ENCODING,
     CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HOST, HeaderName, IF_NONE_MATCH,
     TRANSFER_ENCODING,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
-use axum::middleware::Next;
 use cabd_core::CommitNumber;
 use hyper::body::{Frame, SizeHint};
 
@@ -28,10 +27,12 @@ const LONGEST: usize = 256 * 1024;
 const ENTRY_BYTES: usize = 2048;
 
 /// What an answer depends on beside its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Of {
     pub(crate) head: CommitNumber,
     pub(crate) catalog_version: i64,
+    /// For the counts; told by who counts.
+    pub(crate) route: String,
 }
 
 /// The parts of a request that an answer may depend on.
@@ -48,7 +49,6 @@ const ASKED: [HeaderName; 7] = [
 #[derive(Debug)]
 struct Given {
     of: Of,
-    route: String,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -69,35 +69,43 @@ impl Recent {
     }
 }
 
-/// Gives the kept answer, or keeps the one that is made.
+/// A question whose answer may be kept, as a text.
+pub(crate) struct Question(String);
+
+/// The kept answer. It is given while a look at the store, begun after the request came, says that the newest commit is the same.
 ///
-/// Answers say what they are of ([`Of`]) where every change of theirs is a commit. A kept one is given while a look at the
-/// store, begun after the request came, says that the newest commit is the same.
-pub(crate) async fn answers(
-    State(app): State<Arc<App>>,
-    request: Request,
-    next: Next,
-) -> Response<Body> {
-    let headers = request.headers();
-    let plain = request.method() == Method::GET
-        && request.uri().path().starts_with(&app.settings.prefix)
+/// # Errors
+/// The question where there is none, to keep the answer that is made; nothing where it is not to be kept.
+pub(crate) async fn again(
+    app: &Arc<App>,
+    request: &Parts,
+) -> Result<Response<Body>, Option<Question>> {
+    let headers = &request.headers;
+    let plain = request.method == Method::GET
+        && request.uri.path().starts_with(&app.settings.prefix)
         && !headers.contains_key(AUTHORIZATION)
         && app.settings.allows_any_origin();
     if !plain {
-        return next.run(request).await;
+        return Err(None);
     }
     let begun = Instant::now();
-    let key = key(request.uri(), headers);
+    let key = key(&request.uri, headers);
     if let Some(given) = app.recent.0.get(&key)
-        && let Ok(now) = tiles::now(&app).await
+        && let Ok(now) = tiles::present(app).await
         && given.of.head == now.head
         && given.of.catalog_version == now.catalog.version
     {
-        return again(&app, &given, &request, begun);
+        return Ok(repeated(app, &given, request, begun));
     }
-    let route = request.extensions().get::<MatchedPath>();
-    let route = route.map_or_else(String::new, |p| p.as_str().to_owned());
-    let mut response = next.run(request).await;
+    Err(Some(Question(key)))
+}
+
+/// Keeps an answer when it has come to its end, if it says what it is of ([`Of`]): then every change of it is a commit.
+pub(crate) fn keep(
+    app: Arc<App>,
+    question: Question,
+    mut response: Response<Body>,
+) -> Response<Body> {
     let of = response.extensions_mut().remove::<Of>();
     let short = response.body().size_hint().lower() <= LONGEST as u64;
     match of {
@@ -106,14 +114,13 @@ pub(crate) async fn answers(
             headers.remove(TRANSFER_ENCODING);
             let given = Given {
                 of,
-                route,
                 headers,
                 body: Bytes::new(),
             };
             response.map(|body| {
                 Body::new(Copied {
                     body,
-                    copy: Some((app, key, given, vec![])),
+                    copy: Some((app, question.0, given, vec![])),
                 })
             })
         }
@@ -136,12 +143,12 @@ fn key(uri: &Uri, headers: &HeaderMap) -> String {
     key
 }
 
-fn again(app: &App, given: &Given, request: &Request, begun: Instant) -> Response<Body> {
+fn repeated(app: &App, given: &Given, request: &Parts, begun: Instant) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.headers_mut() = given.headers.clone();
-    layers::beside(&mut response, request.headers());
+    layers::beside(&mut response, &request.headers);
     let tag = given.headers.get(ETAG).and_then(|t| t.to_str().ok());
-    let known = request.headers().get_all(IF_NONE_MATCH).iter();
+    let known = request.headers.get_all(IF_NONE_MATCH).iter();
     let known = known
         .filter_map(|v| v.to_str().ok())
         .any(|list| tag.is_some_and(|tag| names(list, tag)));
@@ -163,8 +170,8 @@ fn again(app: &App, given: &Given, request: &Request, begun: Instant) -> Respons
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     app.metrics.begin();
     app.metrics
-        .end(&given.route, "GET", status, took, bytes, true);
-    layers::say(&response, request.uri(), took, bytes);
+        .end(&given.of.route, "GET", status, took, bytes, true);
+    layers::say(&response, &request.uri, took, bytes);
     response
 }
 

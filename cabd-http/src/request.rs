@@ -1,6 +1,7 @@
 //! What a request asks beside its path: parameters, language, form, and the address it came to.
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, HOST, HeaderName};
 use axum::http::request::Parts;
@@ -8,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use cabd_core::Lang;
 use cabd_core::format::Format;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -173,6 +175,23 @@ pub(crate) struct Asked {
     pub(crate) if_none_match: Option<String>,
     /// Whether the caller is an administrator, who may see the names of people.
     pub(crate) is_admin: bool,
+    /// The request's place among those that are answered at once.
+    pub(crate) slot: Slot,
+}
+
+/// A place among those who are answered at once, held until the answer is at its end or somebody gives it back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Slot(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Slot {
+    pub(crate) fn new(place: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(Mutex::new(Some(place))))
+    }
+
+    /// Leaves the place to others.
+    pub(crate) fn give_back(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 impl Asked {
@@ -191,6 +210,7 @@ impl Asked {
             accept: joined(&parts.headers, &ACCEPT),
             if_none_match: joined(&parts.headers, &axum::http::header::IF_NONE_MATCH),
             is_admin: writers::is_admin(settings, &parts.headers),
+            slot: parts.extensions.get::<Slot>().cloned().unwrap_or_default(),
         })
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use cabd_core::{Error, Result, Store};
+use cabd_core::store::DeriveExt;
+use cabd_core::{Error, ErrorKind, Result, Store};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
+use crate::front::Front;
 use crate::sealing::seal_every;
 use crate::settings::Settings;
 use crate::{layers, names, routes, tiles};
@@ -40,7 +42,12 @@ impl Service {
 
     /// Every endpoint with everything around it, to be served by this crate or nested into another service.
     pub fn router(&self) -> Router {
-        layers::surround(routes::routes(&self.app), &self.app)
+        Router::new().fallback_service(self.front())
+    }
+
+    fn front(&self) -> Front {
+        let routes = layers::surround(routes::routes(&self.app), &self.app);
+        Front::new(self.app.clone(), routes)
     }
 
     /// Answers until `end` is ready; then accepts nothing more, ends idle connections, and gives answers in progress
@@ -54,7 +61,7 @@ impl Service {
         end: impl Future<Output = ()>,
     ) -> Result<usize> {
         let settings = self.app.settings.clone();
-        let router = self.router();
+        let front = self.front();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(settings.header_seconds))
@@ -64,6 +71,10 @@ impl Service {
             settings.max_connections.min(Semaphore::MAX_PERMITS),
         ));
         tokio::pin!(end);
+        // The first who asks whether it is ready need not wait for a reader.
+        if let Err(e) = tiles::present(&self.app).await {
+            tracing::warn!(error = %e, "the inventory does not answer");
+        }
         let warming = tokio::spawn(warm(self.app.clone()));
         let sealing = (settings.seal_seconds > 0).then(|| {
             let every = Duration::from_secs(settings.seal_seconds);
@@ -90,7 +101,7 @@ impl Service {
             };
             // Small pieces go out at once; where that cannot be set they only come later.
             let _ = socket.set_nodelay(true);
-            let service = TowerToHyperService::new(router.clone());
+            let service = TowerToHyperService::new(front.clone());
             let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
             tokio::spawn(async move {
                 if let Err(e) = connection.await {
@@ -126,11 +137,19 @@ impl Service {
 }
 
 /// Does beforehand what the first clients would wait for: opens a reader beside the first, and reads where the features of
-/// the page's map are, and their names.
+/// the page's map are, and their names. Fills in what follows from rows that other programs have written.
 async fn warm(app: Arc<App>) {
     let done = async {
-        let (first, second) = tokio::join!(app.store.head(), app.store.head());
+        // Two questions at once that need a reader each.
+        let (first, second) = tokio::join!(app.store.releases(), app.store.releases());
         first.and(second)?;
+        match app.store.derive_foreign().await {
+            // Who may only read has nothing to mend.
+            Err(e) if e.kind() != ErrorKind::Denied => {
+                tracing::warn!(error = %e, "values cannot be derived for rows that other programs wrote");
+            }
+            _ => {}
+        }
         if app.settings.page {
             tokio::time::sleep(PEACE).await;
             let moment = tiles::now(&app).await?;

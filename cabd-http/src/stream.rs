@@ -20,23 +20,41 @@ const AHEAD: usize = 2;
 /// A larger piece is divided, so that the first part is on its way while the rest is packed.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// Where a writer writes; what it wrote is taken after each batch.
+/// Where a writer writes; what it wrote is taken after each batch, in pieces: one growing buffer would be copied as it grows.
 #[derive(Clone, Default)]
-struct Tray(Arc<Mutex<Vec<u8>>>);
+struct Tray(Arc<Mutex<Pieces>>);
+
+#[derive(Default)]
+struct Pieces {
+    full: Vec<Bytes>,
+    last: Vec<u8>,
+}
 
 impl Tray {
-    /// What was written; the next piece will be about as long.
-    fn take(&self) -> Bytes {
-        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = Vec::with_capacity(bytes.len() + bytes.len() / 8);
-        std::mem::replace(&mut *bytes, next).into()
+    /// What was written.
+    fn take(&self) -> Vec<Bytes> {
+        let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = std::mem::take(&mut pieces.last);
+        let mut all = std::mem::take(&mut pieces.full);
+        if !last.is_empty() {
+            all.push(last.into());
+        }
+        all
     }
 }
 
 impl Write for Tray {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend_from_slice(bytes);
+        let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = pieces.last.len();
+        if held > 0 && held + bytes.len() > PIECE_BYTES {
+            let full = std::mem::replace(&mut pieces.last, Vec::with_capacity(PIECE_BYTES));
+            pieces.full.push(full.into());
+        }
+        if bytes.len() >= FULL_BYTES && pieces.last.capacity() == 0 {
+            pieces.last.reserve(PIECE_BYTES);
+        }
+        pieces.last.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -44,6 +62,9 @@ impl Write for Tray {
         Ok(())
     }
 }
+
+/// What a writer writes at once when there is more to come.
+const FULL_BYTES: usize = 64 * 1024;
 
 type Sender = mpsc::Sender<Result<Bytes>>;
 
@@ -162,7 +183,8 @@ async fn write(
     stalled: Duration,
 ) -> Result<()> {
     let tray = Tray::default();
-    let mut writer = format.writer(&urls.schema(&answer.schema), tray.clone(), options)?;
+    let schema = urls.schema(&answer.schema);
+    let mut writer = format.writer(&schema, tray.clone(), options)?;
     let mut batches = answer.batches;
     loop {
         let batch = tokio::select! {
@@ -171,14 +193,20 @@ async fn write(
             batch = batches.next() => batch,
         };
         let Some(batch) = batch else { break };
-        writer.batch(&urls.add(batch?)?)?;
-        if !send(sender, tray.take(), stalled).await? {
-            return Ok(());
+        writer.batch(&urls.add(batch?, &schema)?)?;
+        for piece in tray.take() {
+            if !send(sender, piece, stalled).await? {
+                return Ok(());
+            }
         }
     }
     writer.finish()?;
     drop(writer);
-    send(sender, tray.take(), stalled).await?;
+    for piece in tray.take() {
+        if !send(sender, piece, stalled).await? {
+            return Ok(());
+        }
+    }
     Ok(())
 }
 
@@ -213,7 +241,7 @@ pub(crate) async fn whole(
     while let Some(batch) = batches.next().await {
         let mut batch = batch?;
         if let Some(urls) = &urls {
-            batch = urls.add(batch)?;
+            batch = urls.add(batch, &schema)?;
         }
         rows += batch.rows() as u64;
         writer.batch(&batch)?;

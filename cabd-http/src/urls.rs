@@ -1,5 +1,6 @@
 //! The attribute `url` of listed features: the address of each.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, StringBuilder};
@@ -8,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use cabd_core::catalog::{Attribute, Computed, FeatureType, ID};
 use cabd_core::query::Selection;
 use cabd_core::{FeatureBatch, Result, Value};
+use uuid::fmt::Hyphenated;
 
 /// The attribute's name.
 pub(crate) const URL: &str = "url";
@@ -96,14 +98,13 @@ impl Urls {
         name != URL && self.hidden.as_deref() != Some(name)
     }
 
-    /// The batch with the addresses.
-    pub(crate) fn add(&self, batch: FeatureBatch) -> Result<FeatureBatch> {
+    /// The batch with the addresses; `schema` is that of [`Urls::schema`].
+    pub(crate) fn add(&self, batch: FeatureBatch, schema: &SchemaRef) -> Result<FeatureBatch> {
         let rows = batch.rows();
         let mut urls = StringBuilder::with_capacity(rows, rows * (self.features.len() + 64));
-        let ids = batch
-            .batch
-            .column_by_name(ID)
-            .and_then(|c| c.as_fixed_size_binary_opt());
+        let ids = batch.batch.column_by_name(ID);
+        let ids = ids.and_then(|c| c.as_fixed_size_binary_opt());
+        let mut text = [0; Hyphenated::LENGTH];
         for row in 0..rows {
             let id = ids.filter(|ids| ids.is_valid(row));
             let id = id.and_then(|ids| uuid::Uuid::from_slice(ids.value(row)).ok());
@@ -111,13 +112,14 @@ impl Urls {
                 urls.append_null();
                 continue;
             };
-            let features = &self.features;
+            let id = &*id.hyphenated().encode_lower(&mut text);
+            let features = self.features.as_str();
             match &self.kind {
-                Kind::Of(ft) => urls.append_value(format!("{features}{ft}/{id}")),
-                Kind::Unknown => urls.append_value(format!("{features}{id}")),
+                Kind::Of(ft) => add(&mut urls, [features, ft, "/", id]),
+                Kind::Unknown => add(&mut urls, [features, "", "", id]),
                 Kind::Column(column) => match batch.value(row, column) {
-                    Value::Text(ft) => urls.append_value(format!("{features}{ft}/{id}")),
-                    _ => urls.append_value(format!("{features}{id}")),
+                    Value::Text(ft) => add(&mut urls, [features, &ft, "/", id]),
+                    _ => add(&mut urls, [features, "", "", id]),
                 },
             }
         }
@@ -128,11 +130,19 @@ impl Urls {
             .map(|(_, c)| c.clone());
         let mut columns: Vec<_> = kept.collect();
         columns.push(Arc::new(urls.finish()));
-        let schema = self.schema(&fields);
         Ok(FeatureBatch {
-            batch: RecordBatch::try_new(schema, columns)?,
+            batch: RecordBatch::try_new(schema.clone(), columns)?,
             next: batch.next,
             places: batch.places,
         })
     }
+}
+
+/// Adds a value of several parts.
+fn add(values: &mut StringBuilder, parts: [&str; 4]) {
+    for part in parts {
+        // Writing to the builder cannot fail.
+        let _ = values.write_str(part);
+    }
+    values.append_value("");
 }

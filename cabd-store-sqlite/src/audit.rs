@@ -53,6 +53,19 @@ pub(crate) fn gather_alone(conn: &Connection) -> Result<()> {
     done
 }
 
+/// The same, but while another program writes: then it is done later.
+pub(crate) fn gather_unless_busy(conn: &Connection) -> Result<()> {
+    let doing = db("gather the changes of other programs");
+    let done = conn.busy_timeout(BRIEFLY).map_err(&doing).and_then(|()| {
+        let done = gather_alone(conn);
+        conn.busy_timeout(BUSY).map_err(&doing).and(done)
+    });
+    match done {
+        Err(e) if e.kind() == ErrorKind::Busy => Ok(()),
+        done => done,
+    }
+}
+
 /// Entries of the log, read inside a transaction.
 pub(crate) fn entries(
     conn: &Connection,
@@ -97,20 +110,13 @@ impl SqliteStore {
         };
         let conn = writer.take()?;
         let (conn, done) = tokio::task::spawn_blocking(move || {
-            let doing = db("gather the changes of other programs");
-            let done = conn.busy_timeout(BRIEFLY).map_err(&doing).and_then(|()| {
-                let done = gather_alone(&conn);
-                conn.busy_timeout(BUSY).map_err(&doing).and(done)
-            });
+            let done = gather_unless_busy(&conn);
             (conn, done)
         })
         .await
         .map_err(lost)?;
         writer.put_back(conn);
-        match done {
-            Err(e) if e.kind() == ErrorKind::Busy => Ok(()),
-            done => done,
-        }
+        done
     }
 
     /// What reads the log's values, made anew when the catalogue has changed.
@@ -164,6 +170,9 @@ impl SqliteStore {
 #[async_trait]
 impl AuditStore for SqliteStore {
     async fn head(&self) -> Result<CommitNumber> {
+        if let Some((head, _)) = self.known() {
+            return Ok(head);
+        }
         self.gathered().await?;
         self.read(|conn, _| head(conn)).await
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cabd_core::catalog::Catalog;
+use cabd_core::catalog::{Catalog, Served};
 use cabd_core::feature::{BatchBuilder, Fields, PhysicalRows};
 use cabd_core::query::{FeatureQuery, Plan, nearest_radii_m, plan, plan_count};
 use cabd_core::store::{FeatureStream, Record, RecordQuery, RecordStream};
@@ -49,7 +49,7 @@ pub(crate) async fn features(
             snapshot(conn)?;
             let catalog = catalog(conn)?;
             let plan = plan(&catalog, &query)?;
-            nearest_box(conn, plan)
+            by_key(conn, nearest_box(conn, plan)?)
         })();
         let plan = match begun {
             Ok(plan) => plan,
@@ -86,7 +86,7 @@ fn nearest_box(conn: &Connection, mut plan: Plan) -> Result<Plan> {
         return Ok(plan);
     };
     let wanted = limit.saturating_add(plan.offset);
-    if near.within_m.is_some() {
+    if near.within_m.is_some() || plan.branches.is_empty() {
         return Ok(plan);
     }
     for radius in nearest_radii_m(&near) {
@@ -100,7 +100,7 @@ fn nearest_box(conn: &Connection, mut plan: Plan) -> Result<Plan> {
                 radius.into(),
             ));
         }
-        if count_rows(conn, &probe)? >= wanted {
+        if has(conn, &probe, wanted)? {
             plan.branches.iter_mut().for_each(|b| b.bbox = Some(bbox));
             return Ok(plan);
         }
@@ -123,8 +123,11 @@ fn step(reader: &Reader, plan: &Plan, batches: &mpsc::Sender<Result<PhysicalRows
             let value = row.get_ref(i).map_err(&doing)?;
             push(column, value, data_type, &mut scratch).map_err(|e| at_row(e, row, plan, i))?;
         }
-        if builder.end_row() && !reader.hand_on(batches, Ok(builder.take())) {
-            return Ok(());
+        if builder.end_row() {
+            if !reader.hand_on(batches, Ok(builder.take())) {
+                return Ok(());
+            }
+            reader.give_way();
         }
     }
     if !builder.is_empty() {
@@ -146,6 +149,51 @@ fn at_row(e: Error, row: &rusqlite::Row<'_>, plan: &Plan, column: usize) -> Erro
         Some(o) => e.field(&o.name),
         None => e,
     }
+}
+
+/// Walks a table by identifier where the first of many rows in a box are asked for: the box alone would have to be read and sorted
+/// whole. With N rows in the table and n in the box, the first k are found among k N / n.
+fn by_key(conn: &Connection, mut plan: Plan) -> Result<Plan> {
+    let only_by_id = matches!(&plan.order[..], [one] if one.column == plan.layout.id);
+    let (Some(limit), true) = (plan.limit, only_by_id) else {
+        return Ok(plan);
+    };
+    let wanted = limit.saturating_add(plan.offset);
+    let doing = db("look for the way to the first features");
+    let number = |text: &str, values: Vec<rusqlite::types::Value>| -> Result<u64> {
+        let n: i64 = conn
+            .prepare_cached(text)
+            .and_then(|mut s| s.query_row(params_from_iter(values), |r| r.get(0)))
+            .map_err(&doing)?;
+        Ok(u64::try_from(n).unwrap_or(0))
+    };
+    for branch in &mut plan.branches {
+        let Some(bbox) = branch.only_box() else {
+            continue;
+        };
+        let size = match branch.feature_type.served {
+            Served::Tables => number(&sql::size(branch), vec![])?,
+            _ => continue,
+        };
+        let as_much = (wanted as f64 * size as f64).sqrt() as u64 + 1;
+        if let Some(text) = sql::in_box(branch, bbox, as_much)
+            && number(&text.text, text.values)? >= as_much
+        {
+            branch.bbox = None;
+        }
+    }
+    Ok(plan)
+}
+
+/// Whether at least so many rows pass.
+fn has(conn: &Connection, plan: &Plan, wanted: u64) -> Result<bool> {
+    let doing = db("look for the nearest features");
+    let text = sql::at_least(plan, wanted)?;
+    let n: i64 = conn
+        .prepare_cached(&text.text)
+        .and_then(|mut s| s.query_row(params_from_iter(text.values), |r| r.get(0)))
+        .map_err(&doing)?;
+    Ok(u64::try_from(n).is_ok_and(|n| n >= wanted))
 }
 
 fn count_rows(conn: &Connection, plan: &Plan) -> Result<u64> {

@@ -79,6 +79,15 @@ impl Reader {
         self.wanted.take().unwrap_or_default()
     }
 
+    /// Lets those work who wait for it, from a thread that may block: a long answer does not keep short ones waiting until its end.
+    pub(crate) fn give_way(&self) {
+        if self.pool.turns.available_permits() == 0 {
+            drop(self.turn.take());
+            let turn = self.pool.turns.clone().acquire_owned();
+            *self.turn.borrow_mut() = Handle::current().block_on(turn).ok();
+        }
+    }
+
     /// Hands on what was read, from a thread that may block; false when nobody takes it any more. While the taker is slow
     /// another reader has the turn.
     pub(crate) fn hand_on<T>(&self, to: &Sender<T>, item: T) -> bool {

@@ -118,7 +118,7 @@ pub use feature::{Applied, ChangeHead, FeatureBatch, Operation};
 pub use geometry::{Bbox, Geometry};
 pub use id::{CommitNumber, Uuid};
 pub use lang::{Lang, Text};
-pub use open::{create, open, open_telling, without_password};
+pub use open::{create, open, open_at_once, open_telling, without_password};
 pub use query::FeatureQuery;
 pub use shipped::{shipped, shipped_mapping, shipped_mappings};
 pub use store::{FeatureStore, FeatureStoreExt, Store, StoreExt};

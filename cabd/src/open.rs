@@ -126,8 +126,30 @@ pub async fn open(location: &str) -> Result<Arc<dyn Store>> {
 /// # Errors
 /// As [`open`].
 pub async fn open_telling(location: &str) -> Result<(Arc<dyn Store>, Option<Error>)> {
-    let store = match Location::read(location)? {
-        Location::Memory => return Ok((Arc::new(MemoryStore::new()), None)),
+    let store = open_at_once(location).await?;
+    // Reading must not fail for it, and who may only read has nothing to mend.
+    let failed = store.derive_foreign().await.err();
+    Ok((store, failed.filter(|e| e.kind() != ErrorKind::Denied)))
+}
+
+/// As [`open`], but what other programs have written is not looked at: for who reads first, and calls
+/// [`DeriveExt::derive_foreign`] later.
+///
+/// ```
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let store = cabd::open_at_once("memory:").await?;
+/// assert_eq!(store.name(), "memory");
+/// # Ok::<(), cabd::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_at_once(location: &str) -> Result<Arc<dyn Store>> {
+    Ok(match Location::read(location)? {
+        Location::Memory => Arc::new(MemoryStore::new()),
         Location::File(path) => {
             if !path.try_exists()? {
                 return Err(Error::not_found("the store does not exist")
@@ -137,10 +159,7 @@ pub async fn open_telling(location: &str) -> Result<(Arc<dyn Store>, Option<Erro
             open_file(path).await?
         }
         Location::Server(url) => open_server(url).await?,
-    };
-    // Reading must not fail for it, and who may only read has nothing to mend.
-    let failed = store.derive_foreign().await.err();
-    Ok((store, failed.filter(|e| e.kind() != ErrorKind::Denied)))
+    })
 }
 
 /// Opens a store, or makes it where there is none: a new file, or cabd's tables in an existing SpatiaLite file or

@@ -82,7 +82,7 @@ impl Serve {
         log(&settings);
         // Signals count from now on, also while the store is opened.
         let end = Signals::new()?;
-        let store = session::open(&settings.store).await?;
+        let store = session::open_at_once(&settings.store).await?;
         let listener = TcpListener::bind(settings.listen)
             .await
             .map_err(|e| cannot_listen(e, settings.listen))?;

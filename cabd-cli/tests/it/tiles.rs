@@ -246,3 +246,32 @@ fn the_library_of_map_clients_and_gdal_read_a_tile() {
         assert!(info.contains(text), "{text}: {info}");
     }
 }
+
+#[test]
+fn two_services_of_one_database_agree_after_each_change() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let desk = Desk::new();
+    filled(&database.url, &desk);
+    let (id, lon, lat) = a_dam(&desk, &database.url);
+    let both = [(); 2].map(|()| Serving::start(&desk, &[&database.url]));
+    let (x, y) = address(11, lon, lat);
+    let paths = [
+        format!("tiles/dams/11/{x}/{y}.mvt"),
+        format!("features/dams/{id}"),
+        "features/dams?attributes=simple&sort=cabd_id&format=csv".to_owned(),
+    ];
+    for name in ["First Name", "Second Name"] {
+        let before: Vec<_> = paths.iter().map(|p| tile(&both[0], p).1).collect();
+        let sql = format!("UPDATE dams.dams SET dam_name_en = '{name}' WHERE cabd_id = '{id}'");
+        let mut psql = pg_program("psql");
+        output(psql.args(["-q", "-v", "ON_ERROR_STOP=1", "-c", &sql, &database.url]));
+        for (path, before) in paths.iter().zip(before) {
+            let [a, b] = [0, 1].map(|n| tile(&both[n], path));
+            assert_eq!((a.0, &a.1), (200, &b.1), "{path}");
+            assert_ne!(a.1, before, "{path}");
+            assert!(holds(&a.2, name) && holds(&b.2, name), "{path}");
+        }
+    }
+}

@@ -240,6 +240,18 @@ impl Branch {
     pub fn reads_sources(&self) -> bool {
         self.tables().contains(&Source::AttributeSource)
     }
+
+    /// The box, where it is all that is asked of a row.
+    pub fn only_box(&self) -> Option<Bbox> {
+        fn is_box(p: &Pred, bbox: &Bbox) -> bool {
+            match p {
+                Pred::And(all) => !all.is_empty() && all.iter().all(|p| is_box(p, bbox)),
+                Pred::Intersects(own) => own == bbox,
+                _ => false,
+            }
+        }
+        self.bbox.filter(|b| is_box(&self.filter, b))
+    }
 }
 
 /// A sort key: a physical column.
@@ -274,7 +286,7 @@ pub struct Plan {
 /// nearest k are found once k features lie within r. After the last radius the whole table is read.
 pub fn nearest_radii_m(near: &Near) -> Vec<f64> {
     let mut radii: Vec<f64> = (0..)
-        .map(|i| 5_000.0 * 4f64.powi(i))
+        .map(|i| 250.0 * 2f64.powi(i))
         .take_while(|r| *r < 2_000_000.0)
         .collect();
     if let Some(within) = near.within_m {

@@ -279,6 +279,12 @@ pub trait Store: CatalogStore + FeatureStore + AuditStore + ProofStore {
         Ok((head, self.catalog().await?))
     }
 
+    /// The newest commit and the version of the catalogue, where the store can tell at once that nobody has written since it was
+    /// asked last: for those who ask often. `None` says nothing.
+    fn unmoved(&self) -> Option<(CommitNumber, i64)> {
+        None
+    }
+
     /// What it is and what it holds.
     async fn info(&self) -> Result<StoreInfo>;
 

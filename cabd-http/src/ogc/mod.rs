@@ -141,7 +141,7 @@ async fn description(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
 
 async fn collections(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
     let form = plain(&asked)?;
-    let moment = tiles::now(&app).await.map_err(|e| Problem::of(&e))?;
+    let moment = tiles::present(&app).await.map_err(|e| Problem::of(&e))?;
     let catalog = &moment.catalog;
     let answer = Head::new(form, Some(app.tag(moment.head, catalog, &asked, form)));
     if answer.is_known(&asked) {
@@ -158,7 +158,7 @@ async fn collections(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
 
 async fn collection(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answer {
     let form = plain(&asked)?;
-    let moment = tiles::now(&app).await.map_err(|e| Problem::of(&e))?;
+    let moment = tiles::present(&app).await.map_err(|e| Problem::of(&e))?;
     let catalog = &moment.catalog;
     let ft = collection_of(catalog, &path)?;
     let tag = is_committed(catalog, ft)?.then(|| app.tag(moment.head, catalog, &asked, form));

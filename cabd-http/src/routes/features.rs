@@ -21,6 +21,7 @@ use crate::names;
 use crate::problem::Problem;
 use crate::request::{Asked, Form};
 use crate::stream;
+use crate::tiles::present;
 use crate::urls::{Urls, type_attribute};
 
 /// The forms of lists and features, the default first.
@@ -32,10 +33,7 @@ const ATTEMPTS: usize = 4;
 
 /// `/features`
 pub(super) async fn every(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer {
-    let catalog = app.store.catalog().await?;
-    let name = &app.settings.all_features_type;
-    let ft = catalog.feature_type(name).map_err(|_| without_all(name))?;
-    list(&app, &asked, &catalog, ft).await
+    list(&app, &asked, None).await
 }
 
 fn without_all(name: &str) -> Box<Problem> {
@@ -58,17 +56,16 @@ fn without_all(name: &str) -> Box<Problem> {
 /// `/features/{type}` and `/features/{uuid}`
 pub(super) async fn type_or_feature(app: Arc<App>, asked: Asked, path: Vec<String>) -> Answer {
     let name = path.first().map(String::as_str).unwrap_or_default();
-    let catalog = app.store.catalog().await?;
     if let Ok(id) = id::parse("uuid", name) {
         let at = past::as_of(&app, &asked).await?;
+        let catalog = present(&app).await?.catalog.clone();
         let found = match find_type(&app, &catalog, id, at).await {
             Ok(ft) => one(&app, &asked, &catalog, &ft, id).await,
             Err(problem) => Err(problem),
         };
         return gone::or_fate(&app, &asked, name, found, gone::feature).await;
     }
-    let ft = catalog.feature_type(name)?;
-    list(&app, &asked, &catalog, ft).await
+    list(&app, &asked, Some(name)).await
 }
 
 /// `/features/{type}/{uuid}`
@@ -76,7 +73,7 @@ pub(super) async fn of_type(app: Arc<App>, asked: Asked, path: Vec<String>) -> A
     let [name, text] = path.as_slice() else {
         return Err(missing(""));
     };
-    let catalog = app.store.catalog().await?;
+    let catalog = present(&app).await?.catalog.clone();
     let ft = catalog.feature_type(name)?;
     let id = id::parse("uuid", text).map_err(|_| missing(text))?;
     let found = one(&app, &asked, &catalog, ft, id).await;
@@ -208,18 +205,27 @@ pub(super) async fn served(
     })
 }
 
-async fn list(app: &Arc<App>, asked: &Asked, catalog: &Catalog, ft: &FeatureType) -> Answer {
+/// A list of a type, or of all where none is named.
+async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
     let form = asked.form(&FORMS)?;
-    let mut list = lists::read(asked, catalog, ft)?;
     let at = past::as_of(app, asked).await?;
-    list.query.as_of = at;
-    let urls = Urls::new(&asked.root, ft, &mut list.query.select, &list.shown);
-    let committed = is_committed(catalog, ft)?;
-    let (question, key) = counted(&list.query);
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let head = app.store.head().await?;
+        let moment = present(app).await?;
+        let (head, catalog) = (moment.head, &moment.catalog);
+        let ft = match name {
+            Some(name) => catalog.feature_type(name)?,
+            None => {
+                let all = &app.settings.all_features_type;
+                catalog.feature_type(all).map_err(|_| without_all(all))?
+            }
+        };
+        let mut list = lists::read(asked, catalog, ft)?;
+        list.query.as_of = at;
+        let urls = Urls::new(&asked.root, ft, &mut list.query.select, &list.shown);
+        let committed = is_committed(catalog, ft)?;
+        let (question, key) = counted(&list.query);
         let tag = committed.then(|| app.tag(at.unwrap_or(head), catalog, asked, form));
         // Looked at after the commit was read: what is written meanwhile is seen below.
         let named = names::found(app, ft, &list.query).await?;
@@ -242,13 +248,17 @@ async fn list(app: &Arc<App>, asked: &Asked, catalog: &Catalog, ft: &FeatureType
         list.query.limit = limited.then_some(returned);
         list.query.offset = list.offset;
         let place = match returned > LONG {
-            true => Some(layers::turn(app, &app.long).await?),
+            // A client may read it for as long as it likes: others are answered meanwhile.
+            true => {
+                asked.slot.give_back();
+                Some(layers::turn(app, &app.long).await?)
+            }
             false => None,
         };
         let narrow = names::narrowed(named.as_ref(), &list.query);
         let features = app.store.features(&narrow).await?;
         // An earlier state stays as it is.
-        let unchanged = at.is_some() || app.store.head().await? == head;
+        let unchanged = at.is_some() || present(app).await?.head == head;
         if !unchanged && attempt < ATTEMPTS {
             continue;
         }

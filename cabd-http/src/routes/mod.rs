@@ -41,6 +41,12 @@ impl From<cabd_core::Error> for Box<Problem> {
     }
 }
 
+impl From<Arc<cabd_core::Error>> for Box<Problem> {
+    fn from(e: Arc<cabd_core::Error>) -> Self {
+        Box::new(Problem::of(&e))
+    }
+}
+
 impl IntoResponse for Problem {
     /// A bare answer that carries the problem; it is written where language and number of the request are known.
     fn into_response(self) -> Response<Body> {

@@ -11,7 +11,6 @@ use axum::http::header::{
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use axum::middleware::Next;
 use cabd_core::catalog::{FeatureType, GEOMETRY, ID, TILE_SET};
 use cabd_core::store::tiles::TileView;
 use cabd_core::tile::{CLUSTER_LAYER, COUNT, MAX_ZOOM, Tile};
@@ -25,7 +24,7 @@ use crate::layers;
 use crate::lists;
 use crate::problem::Problem;
 use crate::request::{Asked, Form, accepted_language, weighted};
-use crate::tiles::{self, Key, Made, Moment, Subject, filtered, find, now, prepared};
+use crate::tiles::{self, Key, Made, Moment, Subject, filtered, find, now, prepared, present};
 
 /// The media type of a tile.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.mapbox-vector-tile";
@@ -81,7 +80,7 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
     let lang = asked
         .as_ref()
         .map_or_else(|| accepted_language(&parts.headers), |a| a.lang);
-    let moment = now(&app).await.map_err(|e| Problem::of(&e))?;
+    let moment = present(&app).await.map_err(|e| Problem::of(&e))?;
     let as_of = match &asked {
         Some(asked) => past::as_of(&app, asked).await?,
         None => None,
@@ -107,21 +106,8 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
     Ok(respond(&app, &parts.headers, lang, &made, lasting))
 }
 
-/// Answers with a tile that is kept before anything else is done for the request: a map asks for many, and what surrounds
-/// other requests takes as long as the answer itself. Whatever this does not know goes the whole way.
-pub(crate) async fn kept(
-    State(app): State<Arc<App>>,
-    request: Request,
-    next: Next,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    match kept_tile(&app, &parts).await {
-        Some(response) => response,
-        None => next.run(Request::from_parts(parts, body)).await,
-    }
-}
-
-async fn kept_tile(app: &Arc<App>, request: &Parts) -> Option<Response<Body>> {
+/// A tile that is kept. Whatever this does not know goes the whole way.
+pub(crate) async fn kept(app: &Arc<App>, request: &Parts) -> Option<Response<Body>> {
     let (uri, headers) = (&request.uri, &request.headers);
     let path = uri.path().strip_prefix(&app.settings.prefix)?;
     if request.method != Method::GET || !ROOTS.iter().any(|r| path.starts_with(r)) {
@@ -137,7 +123,7 @@ async fn kept_tile(app: &Arc<App>, request: &Parts) -> Option<Response<Body>> {
         None => accepted_language(headers),
         Some(query) => query.strip_prefix("lang=")?.parse().ok()?,
     };
-    let moment = now(app).await.ok()?;
+    let moment = present(app).await.ok()?;
     let made = tiles::kept(app, &wanted.key(&moment, tile, lang).ok()?)?;
     let mut response = respond(app, headers, lang, &made, false);
     layers::beside(&mut response, headers);

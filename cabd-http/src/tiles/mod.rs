@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cabd_core::store::tiles::{Atlas, Changes, Stale};
 
 pub(crate) use cache::{Key, Made, Subject};
-pub(crate) use gate::{Moment, now};
+pub(crate) use gate::{Moment, now, present};
 pub(crate) use make::{bounds, filtered, find, kept, prepared, unshared};
 
 use cache::Cache;

@@ -6,6 +6,7 @@ mod datasources;
 mod described;
 mod edits;
 mod flow;
+mod fuzz;
 mod limits;
 mod names;
 mod ogc;

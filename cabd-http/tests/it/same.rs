@@ -63,12 +63,13 @@ fn requests() -> Vec<String> {
 }
 
 /// Status, headers that matter, and the body without its times; rows of an answer without an order are sorted.
-fn shown(path: &str, got: &Got) -> String {
+pub fn shown(path: &str, got: &Got) -> String {
     let mut body = got.text();
     for key in [
         "\"download_datetime\":\"",
         "\"timestamp\":\"",
         "\"request_id\":\"",
+        "\"timeStamp\":\"",
     ] {
         if let Some(from) = body.find(key).map(|at| at + key.len()) {
             let to = from + body[from..].find('"').unwrap();

@@ -1,8 +1,9 @@
 //! The shape of every kind of answer, as it was reviewed. A change of one shows here first: look at it, then renew it with
 //! `INSTA_UPDATE=always cargo test -p cabd-http --test it shapes`.
 
+use cabd_core::conformance::mvt;
 use cabd_http::Settings;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Database, Got, Here, id, writing};
 
@@ -18,7 +19,7 @@ const HEADERS: [&str; 8] = [
     "location",
 ];
 /// Values that differ from run to run, and from store to store.
-const MOMENTS: [&str; 7] = [
+const MOMENTS: [&str; 12] = [
     "download_datetime",
     "timestamp",
     "request_id",
@@ -26,13 +27,19 @@ const MOMENTS: [&str; 7] = [
     "commit",
     "changes",
     "last_modified",
+    "datetime",
+    "next",
+    "revision",
+    "since",
+    "head",
 ];
 
 fn settle(value: &mut Value) {
     match value {
         Value::Object(all) => {
             for (key, value) in all.iter_mut() {
-                if MOMENTS.contains(&key.as_str()) {
+                // What changed is told as a list by the feed, as counts elsewhere.
+                if MOMENTS.contains(&key.as_str()) && !value.is_array() {
                     *value = Value::from("…");
                 } else {
                     settle(value);
@@ -40,6 +47,11 @@ fn settle(value: &mut Value) {
             }
         }
         Value::Array(all) => all.iter_mut().for_each(settle),
+        Value::String(text) => {
+            if let Some(at) = text.find(" by commit ") {
+                text.truncate(at);
+            }
+        }
         _ => {}
     }
 }
@@ -53,6 +65,9 @@ fn shown(method: &str, path: &str, got: &Got) -> String {
             text.push_str(&format!("{name}: {value}\n"));
         }
     }
+    if got.header("content-type").ends_with("vector-tile") {
+        return text + "\n" + &serde_json::to_string_pretty(&decoded(&got.body)).unwrap();
+    }
     let body = got.text();
     let body = match serde_json::from_str::<Value>(&body) {
         Ok(mut json) => {
@@ -62,6 +77,20 @@ fn shown(method: &str, path: &str, got: &Got) -> String {
         Err(_) => body,
     };
     text + "\n" + &body
+}
+
+/// A tile in words.
+fn decoded(tile: &[u8]) -> Value {
+    let features = |layer: &mvt::TileLayer| -> Vec<Value> {
+        let all = layer.features.iter();
+        all.map(|f| json!({"id": f.number, "class": f.class, "parts": f.parts, "properties": f.properties}))
+            .collect()
+    };
+    let layers = mvt::read(tile);
+    let layers = layers
+        .iter()
+        .map(|l| json!({"layer": l.name, "features": features(l)}));
+    layers.collect()
 }
 
 /// What the service holds on to is of the store's kind; the shapes are not.
@@ -102,6 +131,24 @@ async fn reads(here: &Here) {
         ("tiles", "/tiles/dams/tilejson.json".to_owned()),
         ("clusters", "/clustertile/tilejson.json?lang=fr".to_owned()),
         ("tile_outside", "/tiles/dams/2/4/0.mvt".to_owned()),
+        ("tile_of_all", "/tiles/5/9/11.mvt".to_owned()),
+        (
+            "tile_of_type_in_french",
+            "/tiles/dams/12/1188/1466.mvt?lang=fr".to_owned(),
+        ),
+        (
+            "tile_of_a_filter",
+            "/tiles/barriers/3/2/2.mvt?filter=use_analysis:eq:true".to_owned(),
+        ),
+        (
+            "tile_of_clusters",
+            "/clustertile/barriers/4/4/5.mvt".to_owned(),
+        ),
+        ("tile_of_nothing", "/tiles/dams/5/0/0.mvt".to_owned()),
+        (
+            "tile_in_another_form",
+            "/tiles/1/0/0.pbf?lang=fr".to_owned(),
+        ),
         (
             "dictionary",
             "/docs?format=csv&options=waterfalls".to_owned(),
@@ -168,9 +215,115 @@ async fn changes(here: &Here) {
     }
 }
 
+/// Deeper changes, each from what the last left, and what is told of them.
+async fn acts(here: &Here) {
+    let of = |n: u128| format!("/features/dams/{}", id(n));
+    let (new, dam, north) = (of(31), of(2), of(3));
+    let replaced = format!(
+        r#"{{"type":"Feature","geometry":{{"type":"Point","coordinates":[-75,45]}},"properties":{{"cabd_id":"{}","dam_name_en":"Newer"}}}}"#,
+        id(31)
+    );
+    let changes = json!({"reason": "measured", "data_source": id(901), "operations": [
+        {"action": "update", "relation": "dams", "values": {"cabd_id": id(2), "height_m": 7}},
+        {"action": "insert", "relation": "dams_feature_source",
+            "values": {"cabd_id": id(2), "datasource_id": id(902), "datasource_feature_id": "x/1"}},
+    ]})
+    .to_string();
+    let wrong = changes.replace("\"height_m\":7", "\"height_m\":\"tall\"");
+    let any = [("if-match", "*")];
+    let mut last = String::new();
+    for (name, method, path, headers, body) in [
+        (
+            "replaced",
+            "PUT",
+            format!("{new}?no_source=seen"),
+            &any[..],
+            replaced.as_str(),
+        ),
+        ("deleted", "DELETE", new.clone(), &any, ""),
+        ("what_was_deleted", "GET", new.clone(), &[], ""),
+        (
+            "changeset_refused",
+            "POST",
+            "/changesets".to_owned(),
+            &[],
+            &wrong,
+        ),
+        (
+            "changeset_tried",
+            "POST",
+            "/changesets?dry_run=true".to_owned(),
+            &[],
+            &changes,
+        ),
+        ("changeset", "POST", "/changesets".to_owned(), &[], &changes),
+        (
+            "undoing_shown",
+            "POST",
+            "/changesets/LAST/revert?preview=true".to_owned(),
+            &[],
+            "{}",
+        ),
+        (
+            "undone",
+            "POST",
+            "/changesets/LAST/revert".to_owned(),
+            &[],
+            r#"{"reason": "mistake"}"#,
+        ),
+        (
+            "withdrawn",
+            "POST",
+            format!("{dam}/withdraw"),
+            &any,
+            r#"{"reason": "never was"}"#,
+        ),
+        (
+            "what_was_withdrawn",
+            "GET",
+            format!("{dam}?lang=fr"),
+            &[],
+            "",
+        ),
+        ("restored", "POST", format!("{dam}/restore"), &[], "{}"),
+        (
+            "merged",
+            "POST",
+            format!("{dam}/merge"),
+            &any,
+            &format!(r#"{{"into": ["{}"], "reason": "twice"}}"#, id(3)),
+        ),
+        ("what_was_merged", "GET", dam.clone(), &[], ""),
+        ("history", "GET", format!("{north}/history"), &[], ""),
+        (
+            "feed",
+            "GET",
+            "/changes?types=dams&attribute=height_m".to_owned(),
+            &[],
+            "",
+        ),
+        (
+            "difference",
+            "GET",
+            "/diff?from=0&types=waterfalls".to_owned(),
+            &[],
+            "",
+        ),
+        ("releases", "GET", "/releases".to_owned(), &[], ""),
+    ] {
+        let sent = path.replace("LAST", &last);
+        let got = here.send(method, &sent, headers, body).await;
+        if !got.header("cabd-commit").is_empty() && name == "changeset" {
+            last = got.header("cabd-commit").to_owned();
+        }
+        insta::assert_snapshot!(name, shown(method, &path, &got));
+    }
+}
+
 async fn shapes(here: &Here) {
     reads(here).await;
     changes(here).await;
+    acts(here).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,6 +51,7 @@ pub struct GeoJsonWriter<W> {
     out: W,
     buffer: Vec<u8>,
     columns: Vec<(Head, Vec<u8>)>,
+    labels: Vec<Option<Labels>>,
     /// Columns of data sources: place in the batch, and the attribute as a key.
     sources: Vec<(usize, Vec<u8>)>,
     names: SourceNames,
@@ -87,6 +88,7 @@ impl<W: Write + Send> GeoJsonWriter<W> {
         Ok(Self {
             out,
             buffer: Vec::with_capacity(BUFFER_BYTES + 4096),
+            labels: vec![],
             columns: columns.collect(),
             sources,
             names: options.sources,
@@ -129,12 +131,15 @@ impl<W: Write + Send> FeatureWriter for GeoJsonWriter<W> {
         if self.collection && self.rows == 0 {
             self.head(false);
         }
+        self.labels.resize_with(self.columns.len(), || None);
         let columns = self
             .columns
             .iter()
-            .map(|(head, _)| {
+            .zip(&mut self.labels)
+            .map(|((head, _), labels)| {
                 let cells = Cells::of(batch.column(head.index))?;
-                Ok(Prepared::new(cells, head, self.service_root.as_deref()))
+                let root = self.service_root.as_deref();
+                Ok(Prepared::new(cells, head, root, labels))
             })
             .collect::<Result<Vec<_>>>()?;
         let geometry = match self.geometry {
@@ -203,6 +208,41 @@ impl<W: Write + Send> FeatureWriter for GeoJsonWriter<W> {
     }
 }
 
+/// The labels of a column as JSON; every batch of an answer has the same.
+struct Labels {
+    of: StringArray,
+    json: Vec<u8>,
+    spans: Vec<(usize, usize)>,
+}
+
+impl Labels {
+    fn of(labels: &StringArray) -> Self {
+        let mut json = vec![];
+        let spans = (0..labels.len()).map(|i| {
+            let from = json.len();
+            if labels.is_valid(i) {
+                push_text(&mut json, labels.value(i));
+            } else {
+                json.extend_from_slice(b"null");
+            }
+            (from, json.len())
+        });
+        let spans = spans.collect();
+        Self {
+            of: labels.clone(),
+            json,
+            spans,
+        }
+    }
+
+    /// Whether it is the same array, by where its parts lie.
+    fn is_of(&self, labels: &StringArray) -> bool {
+        self.of.len() == labels.len()
+            && self.of.value_data().as_ptr() == labels.value_data().as_ptr()
+            && self.of.value_offsets().as_ptr() == labels.value_offsets().as_ptr()
+    }
+}
+
 /// The data sources of a feature's values, by attribute; what has none is left out.
 fn push_sources(
     out: &mut Vec<u8>,
@@ -242,26 +282,23 @@ fn push_sources(
 enum Prepared<'a> {
     Cells(Cells<'a>),
     Link(&'a StringArray, Option<&'a str>),
-    Label(&'a arrow::array::Int32Array, Vec<u8>, Vec<(usize, usize)>),
+    Label(&'a arrow::array::Int32Array, &'a Labels),
 }
 
 impl<'a> Prepared<'a> {
-    fn new(cells: Cells<'a>, head: &Head, root: Option<&'a str>) -> Self {
+    fn new(
+        cells: Cells<'a>,
+        head: &Head,
+        root: Option<&'a str>,
+        known: &'a mut Option<Labels>,
+    ) -> Self {
         match cells {
             Cells::Text(texts) if head.is_link => Self::Link(texts, root),
             Cells::Label(keys, labels) => {
-                let mut json = vec![];
-                let spans = (0..labels.len()).map(|i| {
-                    let from = json.len();
-                    if labels.is_valid(i) {
-                        push_text(&mut json, labels.value(i));
-                    } else {
-                        json.extend_from_slice(b"null");
-                    }
-                    (from, json.len())
-                });
-                let spans = spans.collect();
-                Self::Label(keys, json, spans)
+                if known.as_ref().is_some_and(|known| !known.is_of(labels)) {
+                    *known = None;
+                }
+                Self::Label(keys, known.get_or_insert_with(|| Labels::of(labels)))
             }
             cells => Self::Cells(cells),
         }
@@ -280,11 +317,10 @@ impl<'a> Prepared<'a> {
             Self::Link(texts, root) if texts.is_valid(row) => {
                 push_text(out, &absolute(*root, texts.value(row)));
             }
-            Self::Label(keys, json, spans) if keys.is_valid(row) => {
-                let span = usize::try_from(keys.value(row))
-                    .ok()
-                    .and_then(|k| spans.get(k));
-                let text = span.and_then(|(from, to)| json.get(*from..*to));
+            Self::Label(keys, labels) if keys.is_valid(row) => {
+                let key = usize::try_from(keys.value(row)).ok();
+                let span = key.and_then(|k| labels.spans.get(k));
+                let text = span.and_then(|(from, to)| labels.json.get(*from..*to));
                 out.extend_from_slice(text.unwrap_or(b"null"));
             }
             _ => out.extend_from_slice(b"null"),
