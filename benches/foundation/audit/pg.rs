@@ -14,7 +14,7 @@ pub async fn run(features: u64) -> bool {
     let store = crate::inventory(&url).await;
     let time = crate::load(&*store, features, 1).await;
     let ours = report("PostGIS: load with its log", features, time);
-    let columns = columns(&*store.catalog().await.unwrap());
+    let columns = columns(&store.catalog().await.unwrap());
     store.close().await.unwrap();
     let client = connect(&url).await;
     let bare = copied(&client, features).await;

@@ -14,7 +14,7 @@ pub async fn run(features: u64) -> bool {
     let store = crate::inventory(path.to_str().unwrap()).await;
     let time = crate::load(&*store, features, 1).await;
     let ours = report("SpatiaLite: load with its log", features, time);
-    let columns = columns(&*store.catalog().await.unwrap());
+    let columns = columns(&store.catalog().await.unwrap());
     store.close().await.unwrap();
 
     let bare = crate::sqlite::bare_load(&path, &folder.path().join("bare.sqlite"), features);

@@ -87,16 +87,19 @@ where
     Ok(Cow::Owned(query))
 }
 
+/// Whether a text means a data source, told by identifier and name.
+type Test<'a> = &'a dyn Fn(&(Uuid, &str)) -> bool;
+
 /// The data sources that a text means.
 fn named(known: &[(Uuid, &str)], value: &Value, of_then: bool) -> Result<Vec<Value>> {
     let text = value.as_str().unwrap_or_default().trim();
-    let those = |test: &dyn Fn(&(Uuid, &str)) -> bool| -> Vec<Value> {
+    let those = |test: Test<'_>| -> Vec<Value> {
         let found = known.iter().filter(|k| test(k));
         found.map(|(id, _)| Value::Uuid(*id)).collect()
     };
     let id: Option<Uuid> = text.parse().ok();
     let folded = text.to_lowercase();
-    let tests: [&dyn Fn(&(Uuid, &str)) -> bool; 3] = [
+    let tests: [Test<'_>; 3] = [
         &|(own, _)| Some(*own) == id,
         &|(_, name)| *name == text,
         &|(_, name)| name.trim().to_lowercase() == folded,
