@@ -108,7 +108,7 @@ fn alterations(n: &Names, [first, second, third]: [i64; 3]) -> Vec<(String, Stri
         head("kind = 'review'"),
         head("reviewer = 'mallory'"),
         (
-            format!("UPDATE {changeset} SET {number} = 99999 WHERE {number} = {second}"),
+            format!("UPDATE {changeset} SET {number} = 99 WHERE {number} = {second}"),
             place(second),
             "is not there",
         ),

@@ -130,7 +130,11 @@ pub async fn changes_of_the_catalogue_keep_the_proof(store: &dyn Store) {
     whole(store).await;
     undo(store).await;
     whole(store).await;
-    done(store, &retyped("weirs", "comments", "integer")).await;
+    done(
+        store,
+        &retyped("weirs", "comments", "integer").narrow("weirs.comments"),
+    )
+    .await;
     whole(store).await;
     done(store, &nothing().drop("weirs.comments")).await;
     whole(store).await;
