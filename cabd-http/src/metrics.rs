@@ -282,7 +282,7 @@ mod tests {
         m.end("/a", "GET", 200, Duration::from_millis(30), 10, true);
         m.tile(0, 200, Duration::from_millis(1), 5);
         let routes = ["/t".to_owned(), "/c".to_owned()];
-        let text = m.text(Some(7), &TileCounts::default(), &routes);
+        let text = m.text(Some(7), &TileCounts::default(), 0, &routes);
         assert!(
             text.contains("cabd_http_requests_total{route=\"/a\",method=\"GET\",status=\"200\"} 1")
         );

@@ -54,7 +54,15 @@ fn a_new_type_is_one_manifest_and_one_command_and_changes_and_comes_back() {
         );
         desk.refused(4, ["query", store, "ponds"]);
         desk.ok(["type", "apply", store, "ponds.toml", "--author", "Ann"]);
-        desk.ok(["load", store, "--type", "ponds", "pond.geojson"]);
+        desk.ok([
+            "load",
+            store,
+            "--type",
+            "ponds",
+            "--no-source",
+            "seen",
+            "pond.geojson",
+        ]);
         assert_eq!(desk.count(store, "ponds"), 1);
         desk.ok(["doctor", store]);
         assert!(

@@ -604,9 +604,12 @@ impl<'a> Matcher<'a> {
                 }
             }
         }
-        // Of features that only follow a source, their own values need not be known: those it gave are its own.
+        // Of features that only follow a source, their own values need not be known: those it gave are its own. Without a source,
+        // what changes must be known.
+        let tracks = !mapper.target.tracked.is_empty();
         let asked = old().filter(|(row, id, how)| match how {
             How::Near => true,
+            _ if row.source.is_none() => tracks,
             _ => row.id.is_none() && row.source.is_some() && out.unsourced(mapper, row, id),
         });
         let asked: Vec<(&MappedRow, Uuid, How)> =
@@ -615,7 +618,9 @@ impl<'a> Matcher<'a> {
             let ids = asked.iter().map(|(_, id, _)| Value::Uuid(*id));
             let query = RecordQuery::of(mapper.target.main.relation.clone()).with(ID, ids);
             out.features = by_key(self.store.all_records(&query).await?, ID);
-            let same = asked.iter().filter(|(_, _, how)| *how == How::Same);
+            let same = asked
+                .iter()
+                .filter(|(row, _, how)| *how == How::Same && row.source.is_some());
             let joined = same.filter(|(row, id, _)| out.was_there(mapper, row, id));
             out.joined = joined.map(|(_, id, _)| *id).collect();
         }

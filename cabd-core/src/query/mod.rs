@@ -76,7 +76,7 @@ pub struct FeatureQuery {
     /// Whether the geometry is read.
     pub geometry: bool,
     /// Whether the data source of each value comes along where it is tracked, in a column `<attribute>_ds` that holds its
-    /// identifier. That of a label is left out where its code is read.
+    /// identifier. That of a label, or of a test of a code, is left out where the code is read.
     pub sources: bool,
     /// Language of labels.
     pub lang: Lang,

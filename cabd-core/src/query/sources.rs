@@ -188,7 +188,8 @@ pub(super) fn of<'a>(
     let mut out = vec![];
     for a in chosen {
         let beside = |of: &String| chosen.iter().any(|c| c.id == *of);
-        if a.label_of.as_ref().is_some_and(beside) {
+        let code = a.code_in.as_ref().map(|c| &c.attribute);
+        if a.label_of.as_ref().or(code).is_some_and(beside) {
             continue;
         }
         let sources = paths

@@ -37,7 +37,11 @@ const MOMENTS: [&str; 12] = [
 fn settle(value: &mut Value) {
     match value {
         Value::Object(all) => {
+            let of_today = all.get("attribute").is_some_and(|a| a == "last_modified");
             for (key, value) in all.iter_mut() {
+                if of_today && matches!(key.as_str(), "from" | "to") && !value.is_null() {
+                    *value = Value::from("…");
+                }
                 // What changed is told as a list by the feed, as counts elsewhere.
                 if MOMENTS.contains(&key.as_str()) && !value.is_array() {
                     *value = Value::from("…");
