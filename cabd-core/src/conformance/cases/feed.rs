@@ -399,7 +399,9 @@ pub async fn a_release_is_a_name_that_never_moves(store: &dyn Store) {
     let mut release = Release::new("v1.0", first).unwrap();
     release.note = Some("the first".into());
     store.release(&release).await.unwrap();
-    assert_eq!(store.releases().await.unwrap(), [release.clone()]);
+    let mut known = store.releases().await.unwrap();
+    assert!(known[0].chain.take().is_some(), "its commit was sealed");
+    assert_eq!(known, [release.clone()]);
     assert_eq!(store.commit_of(" V1.0 ").await.unwrap(), first);
     assert_eq!(
         store.stamp(first).await.unwrap().release.as_deref(),
