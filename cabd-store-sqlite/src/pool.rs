@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -27,6 +28,8 @@ const BETWEEN_LOOKS: i32 = 2000;
 /// Readers that work at once, for each processor. A new connection parses the whole schema, some megabytes of triggers:
 /// more readers than processors cost more than they give.
 const READERS_A_PROCESSOR: usize = 2;
+/// How long closing waits for readers that are at work.
+const LAST_READERS: Duration = Duration::from_secs(2);
 
 pub(crate) struct Pool {
     path: PathBuf,
@@ -37,6 +40,9 @@ pub(crate) struct Pool {
     writer: tokio::sync::Mutex<Writer>,
     /// Tells whether anybody has written; it never reads the schema.
     watch: Mutex<Option<Connection>>,
+    /// How many readers are on loan.
+    on_loan: tokio::sync::watch::Sender<usize>,
+    closed: AtomicBool,
     pub(crate) read_only: bool,
 }
 
@@ -44,7 +50,6 @@ pub(crate) struct Pool {
 #[derive(Default)]
 pub(crate) struct Writer {
     conn: Option<Connection>,
-    closed: bool,
 }
 
 impl Writer {
@@ -107,8 +112,9 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
-    fn drop(&mut self) {
+impl Reader {
+    /// The connection as good as new, or closed.
+    fn put_back(&mut self) {
         let Some(mut conn) = self.conn.take() else {
             return;
         };
@@ -123,9 +129,17 @@ impl Drop for Reader {
             .readers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < self.pool.idle {
+        // Asked under the lock that closing takes afterwards.
+        if !self.pool.is_closed() && idle.len() < self.pool.idle {
             idle.push(conn);
         }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.put_back();
+        self.pool.on_loan.send_modify(|n| *n -= 1);
     }
 }
 
@@ -203,10 +217,9 @@ impl Pool {
             idle: turns,
             turns: Arc::new(Semaphore::new(turns)),
             watch: Mutex::default(),
-            writer: tokio::sync::Mutex::new(Writer {
-                conn: Some(writer),
-                closed: false,
-            }),
+            on_loan: tokio::sync::watch::Sender::new(0),
+            closed: AtomicBool::new(false),
+            writer: tokio::sync::Mutex::new(Writer { conn: Some(writer) }),
             read_only,
         }
     }
@@ -215,10 +228,30 @@ impl Pool {
         &self.path
     }
 
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    fn need_open(&self) -> Result<()> {
+        match self.is_closed() {
+            true => Err(Error::internal("the store is closed")),
+            false => Ok(()),
+        }
+    }
+
     /// A reader, when it is its turn.
     pub(crate) async fn reader(self: &Arc<Self>) -> Result<Reader> {
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|_| Error::internal("the store is closed"))?;
+        // Counted before it has a connection, so that closing waits for one that is being opened.
+        self.on_loan.send_modify(|n| *n += 1);
+        let mut reader = Reader {
+            conn: None,
+            pool: self.clone(),
+            turn: RefCell::new(Some(turn)),
+            wanted: None,
+        };
+        self.need_open()?;
         let idle = self
             .readers
             .lock()
@@ -236,18 +269,16 @@ impl Pool {
         let still = Arc::downgrade(&wanted);
         conn.progress_handler(BETWEEN_LOOKS, Some(move || still.strong_count() == 0))
             .map_err(db("prepare the connection"))?;
-        Ok(Reader {
-            conn: Some(conn),
-            pool: self.clone(),
-            turn: RefCell::new(Some(turn)),
-            wanted: Some(wanted),
-        })
+        reader.conn = Some(conn);
+        reader.wanted = Some(wanted);
+        Ok(reader)
     }
 
     /// A number that changes with every change of the file, whoever makes it. Costs microseconds.
     pub(crate) fn data_version(&self) -> Result<i64> {
         let doing = db("look whether the file has changed");
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        self.need_open()?;
         let conn = match &mut *watch {
             Some(conn) => conn,
             none => {
@@ -282,9 +313,7 @@ impl Pool {
             return Err(Error::new(ErrorKind::Denied, "the file is read-only")
                 .at(self.path.display().to_string()));
         }
-        if guard.closed {
-            return Err(Error::internal("the store is closed"));
-        }
+        self.need_open()?;
         if guard.conn.is_none() {
             let (conn, _) = open_writer(&self.path, false)?;
             write_ahead(&conn)?;
@@ -293,15 +322,19 @@ impl Pool {
         Ok(guard)
     }
 
-    /// Closes every idle connection and leaves one file, without write-ahead log.
+    /// Closes every connection and leaves one file, without write-ahead log. Waits a moment for readers at work: only the
+    /// writer can take the log away, so it is the last to go.
     pub(crate) async fn close(&self) -> Result<()> {
+        let mut writer = self.writer.lock().await;
+        self.closed.store(true, Ordering::SeqCst);
         self.readers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
-        let mut writer = self.writer.lock().await;
-        writer.closed = true;
         self.unwatch();
+        let mut on_loan = self.on_loan.subscribe();
+        // Whoever still reads then ends later, and leaves the log.
+        let _ = tokio::time::timeout(LAST_READERS, on_loan.wait_for(|n| *n == 0)).await;
         if let Some(conn) = writer.conn.take() {
             finish(&conn);
         }

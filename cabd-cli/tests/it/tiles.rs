@@ -255,7 +255,9 @@ fn two_services_of_one_database_agree_after_each_change() {
     let desk = Desk::new();
     filled(&database.url, &desk);
     let (id, lon, lat) = a_dam(&desk, &database.url);
-    let both = [(); 2].map(|()| Serving::start(&desk, &[&database.url]));
+    // Each would name its own port in links.
+    let public = ["--public-url", "https://example.org"];
+    let both = [(); 2].map(|()| Serving::start(&desk, &[&database.url, public[0], public[1]]));
     let (x, y) = address(11, lon, lat);
     let paths = [
         format!("tiles/dams/11/{x}/{y}.mvt"),

@@ -36,7 +36,6 @@ pub mod elsewhere;
 pub mod faults;
 pub mod random;
 pub mod shipped;
-pub mod tampering;
 pub mod world;
 
 pub use crate::tile::strict as mvt;

@@ -9,7 +9,7 @@ pub async fn every_data_source_is_listed_with_its_attribution(here: &Here) {
     for source in sources {
         assert!(source["name"].is_string());
         assert!(source.as_object().unwrap().contains_key("attribution"));
-        assert!(source.get("id").is_none());
+        assert!(source["id"].is_string());
     }
 }
 

@@ -240,7 +240,7 @@ async fn a_fresh_store_with_the_shipped_catalogue_is_healthy_and_has_one_commit(
     assert_eq!(store.doctor().await.unwrap(), vec![]);
     let info = store.info().await.unwrap();
     assert_eq!(info.head, 1);
-    assert_eq!(info.schema_version, 8);
+    assert_eq!(info.schema_version, 9);
     assert_eq!(info.features["dams"], 0);
     assert!(url.ends_with(info.location.rsplit('/').next().unwrap()));
     assert!(info.engine.contains_key("PostGIS"));

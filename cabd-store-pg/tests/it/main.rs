@@ -13,4 +13,6 @@ mod logged;
 mod past;
 mod proof;
 mod server;
+#[path = "../../../tests/tampering.rs"]
+mod tampering;
 mod waits;

@@ -49,6 +49,8 @@ async fn the_past_survives_a_dump_and_its_restoration() {
     let higher = Operation::update_feature("dams", id).set("height_m", 7.0);
     store.apply_all(&head, vec![higher]).await.unwrap();
     let (feed, newest) = (told(&store).await, store.head().await.unwrap());
+    let released = store.releases().await.unwrap();
+    assert!(released[0].chain.is_some() && released[0].name == release.name);
 
     let other = server::psql(&url).await;
     for sql in [
@@ -77,7 +79,7 @@ async fn the_past_survives_a_dump_and_its_restoration() {
         .unwrap();
     assert!(dump.wait().unwrap().success() && restored.success());
     let store = PgStore::connect(&copy).await.unwrap();
-    assert_eq!(store.releases().await.unwrap(), [release]);
+    assert_eq!(store.releases().await.unwrap(), released);
     assert_eq!(store.head().await.unwrap(), newest);
     assert_eq!(told(&store).await, feed);
     assert_eq!(height(&store, id, "v1").await, Value::from(2.5));

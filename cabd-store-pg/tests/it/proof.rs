@@ -1,6 +1,6 @@
 //! The log of a database, altered with plain SQL.
 
-use cabd_core::conformance::tampering::{self, Hand, Names};
+use crate::tampering::{self, Hand, Names};
 use cabd_core::conformance::world::{furnish, weir, write};
 use cabd_core::store::{ProofExt, ProofStore, Verify};
 use cabd_store_pg::PgStore;

@@ -11,3 +11,5 @@ mod proof;
 mod random;
 mod releases;
 mod shipped;
+#[path = "../../../tests/tampering.rs"]
+mod tampering;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cabd_core::conformance::tampering::{self, Hand, Names};
+use crate::tampering::{self, Hand, Names};
 use cabd_core::conformance::world::{furnish, weir, write};
 use cabd_core::store::{ProofExt, ProofStore, Store, Verify};
 use cabd_core::{CommitNumber, ErrorKind};

@@ -18,7 +18,7 @@ proof keeps digests in their place, so `cabd verify` stays clean. What was erase
 
 Examples:
   cabd erase inventory.sqlite --contact ann@example.org
-  cabd erase inventory.sqlite --contact ann@example.org --yes --author registrar --reason 'asked for by letter'
+  cabd erase inventory.sqlite --contact ann@example.org --yes --author registrar --reason asked
   cabd erase inventory.sqlite --contact 0b6e0000-0000-4000-8000-000000000001 --yes";
 
 /// Arguments of `cabd erase`.

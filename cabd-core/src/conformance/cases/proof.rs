@@ -16,7 +16,7 @@ use crate::store::{
 use crate::value::Value;
 
 /// Everything is sealed and as it was sealed.
-pub(in crate::conformance) async fn whole(store: &dyn Store) -> Verified {
+pub async fn whole(store: &dyn Store) -> Verified {
     let verified = store.verify(&Verify::default()).await.unwrap();
     assert_eq!(verified.findings, [], "{verified:#?}");
     assert_eq!(verified.unsealed, 0);

@@ -1,11 +1,11 @@
-//! The log altered behind the store's back, by SQL: each way is found and named.
+//! The log altered behind the store's back, by SQL: each way is found and named. Part of the tests of both SQL stores.
 
-use super::cases::proof::whole;
-use super::world::*;
-use crate::catalog::Relation;
-use crate::feature::{Action, Operation};
-use crate::id::CommitNumber;
-use crate::store::{ProofExt, Store, Verified, Verify};
+use cabd_core::catalog::Relation;
+use cabd_core::conformance::proof::whole;
+use cabd_core::conformance::world::*;
+use cabd_core::feature::{Action, Operation};
+use cabd_core::id::CommitNumber;
+use cabd_core::store::{Finding, ProofExt, Store, Verified, Verify};
 
 /// How a store's tables are named in SQL.
 pub struct Names {
@@ -210,9 +210,8 @@ pub async fn every_alteration_is_found<S: Store, H: Hand, G>(
         hand.run(&sql).await;
         let verified = store.verify(&Verify::default()).await.unwrap();
         assert!(!verified.is_whole(), "{sql}");
-        let said = |f: &crate::store::Finding| {
-            (object.is_empty() || f.object == object) && f.message.contains(words)
-        };
+        let said =
+            |f: &Finding| (object.is_empty() || f.object == object) && f.message.contains(words);
         assert!(
             verified.findings.iter().any(said),
             "{sql}: {object}: {words}: {:#?}",
@@ -268,8 +267,7 @@ pub async fn every_spoilt_trigger_is_found<S: Store, H: Hand, G>(
         commits(&store).await;
         hand.run(sql).await;
         let verified = store.verify(&Verify::default()).await.unwrap();
-        let is_named =
-            |f: &crate::store::Finding| f.check == "trigger" && f.object.contains("weirs");
+        let is_named = |f: &Finding| f.check == "trigger" && f.object.contains("weirs");
         assert!(verified.findings.iter().any(is_named), "{sql}");
         assert!(!verified.is_whole());
         store.close().await.unwrap();
