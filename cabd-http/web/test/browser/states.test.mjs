@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { SAMPLE, browser, clean, hostile, inventory, kinds, serve } from './service.mjs';
-import { serious, settled, visit } from './visit.mjs';
+import { MOVED, serious, settled, visit } from './visit.mjs';
 
 let chrome;
 before(async () => {
@@ -57,7 +57,7 @@ for (const kind of kinds()) {
         await page.waitForSelector('.admin .good, .admin .warning, .admin .note, .admin .error');
         await page.goBack();
         assert.equal((await page.textContent('main h1')).trim(), words.download);
-        assert.ok((await page.evaluate(() => window.shifts)) < 0.05, `layout moved by ${await page.evaluate(() => window.shifts)}`);
+        assert.ok((await page.evaluate(() => window.shifts)) < MOVED, `layout moved by ${await page.evaluate(() => window.shifts)}`);
         v.sound();
         await v.close();
       });
