@@ -257,19 +257,23 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let mut conn = match idle {
-            Some(c) => c,
+        match idle {
+            Some(conn) => reader.conn = Some(conn),
             None => {
-                let path = self.path.clone();
-                let opening = tokio::task::spawn_blocking(move || open_reader(&path));
-                opening.await.map_err(lost)??
+                // The reader goes along: where nobody waits any more, it is still known until it is closed.
+                let opening = tokio::task::spawn_blocking(move || {
+                    reader.conn = Some(open_reader(&reader.pool.path)?);
+                    Ok::<_, Error>(reader)
+                });
+                reader = opening.await.map_err(lost)??;
             }
-        };
+        }
         let wanted = Arc::new(());
         let still = Arc::downgrade(&wanted);
-        conn.progress_handler(BETWEEN_LOOKS, Some(move || still.strong_count() == 0))
-            .map_err(db("prepare the connection"))?;
-        reader.conn = Some(conn);
+        if let Some(conn) = &mut reader.conn {
+            conn.progress_handler(BETWEEN_LOOKS, Some(move || still.strong_count() == 0))
+                .map_err(db("prepare the connection"))?;
+        }
         reader.wanted = Some(wanted);
         Ok(reader)
     }
