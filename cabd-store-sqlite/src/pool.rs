@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -40,10 +40,29 @@ pub(crate) struct Pool {
     writer: tokio::sync::Mutex<Writer>,
     /// Tells whether anybody has written; it never reads the schema.
     watch: Mutex<Option<Connection>>,
-    /// How many readers are on loan.
-    on_loan: tokio::sync::watch::Sender<usize>,
+    on_loan: Arc<OnLoan>,
     closed: AtomicBool,
     pub(crate) read_only: bool,
+}
+
+/// How many readers are on loan.
+#[derive(Default)]
+struct OnLoan {
+    number: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl OnLoan {
+    fn change(&self, by: impl FnOnce(&mut usize)) {
+        by(&mut self.number.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is none, for so long at most.
+    fn wait_for_none(&self, most: Duration) {
+        let number = self.number.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_timeout_while(number, most, |n| *n > 0));
+    }
 }
 
 /// The writing connection; gone while a change has it, and after a change was abandoned.
@@ -139,7 +158,7 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.put_back();
-        self.pool.on_loan.send_modify(|n| *n -= 1);
+        self.pool.on_loan.change(|n| *n -= 1);
     }
 }
 
@@ -217,7 +236,7 @@ impl Pool {
             idle: turns,
             turns: Arc::new(Semaphore::new(turns)),
             watch: Mutex::default(),
-            on_loan: tokio::sync::watch::Sender::new(0),
+            on_loan: Arc::default(),
             closed: AtomicBool::new(false),
             writer: tokio::sync::Mutex::new(Writer { conn: Some(writer) }),
             read_only,
@@ -244,7 +263,7 @@ impl Pool {
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|_| Error::internal("the store is closed"))?;
         // Counted before it has a connection, so that closing waits for one that is being opened.
-        self.on_loan.send_modify(|n| *n += 1);
+        self.on_loan.change(|n| *n += 1);
         let mut reader = Reader {
             conn: None,
             pool: self.clone(),
@@ -336,9 +355,11 @@ impl Pool {
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
         self.unwatch();
-        let mut on_loan = self.on_loan.subscribe();
-        // Whoever still reads then ends later, and leaves the log.
-        let _ = tokio::time::timeout(LAST_READERS, on_loan.wait_for(|n| *n == 0)).await;
+        let on_loan = self.on_loan.clone();
+        // Whoever still reads then ends later, and leaves the log. On a thread: a runtime may have no timers.
+        tokio::task::spawn_blocking(move || on_loan.wait_for_none(LAST_READERS))
+            .await
+            .map_err(lost)?;
         if let Some(conn) = writer.conn.take() {
             finish(&conn);
         }
