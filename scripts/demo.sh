@@ -29,7 +29,7 @@ PATH="$target/debug:$PATH"
 data=${CABD_REAL_DATA:-../shared/data}
 store=demo/inventory.sqlite
 mkdir -p demo
-rm -f "$store" "$store"-* demo/*.rejected.csv demo/barriers.geojson
+rm -f "$store" "$store"-* demo/*.rejected.csv demo/barriers.geojson demo/base.pmtiles
 
 # Says what comes, shows the command line as it can be typed, and runs it.
 show() { # sentence, command…
@@ -92,6 +92,19 @@ else
     printf '\n# No real data in %s: the sample alone\n' "$data"
 fi
 
+ground=()
+if [ -d "$data/basemap-canvec" ] && [ -d "$data/basemap-natural-earth" ]; then
+    canvec=$data/basemap-canvec earth=$data/basemap-natural-earth
+    show "A base map of rivers, lakes, boundaries and towns for the page" \
+        cabd basemap build demo/base.pmtiles \
+        "waterway:0-4=$canvec/15M_watercourses.geojson.gz" "waterway:5-8=$canvec/5M_watercourses.geojson.gz" \
+        "water:0-4=$earth/lakes_50m.geojson.gz" "water:5-8=$earth/lakes_10m_north_america.geojson.gz" \
+        "boundary=$earth/admin1_50m_ca_us.geojson.gz" "place=$earth/places_50m_ca.geojson.gz" \
+        --attribution "Natural Earth" \
+        --attribution "Contains information licensed under the Open Government Licence - Canada"
+    ground=(--set basemap=demo/base.pmtiles)
+fi
+
 show "What came in, from where, and the attribution to show with it" cabd info "$store"
 show "Is it sound?" cabd doctor "$store"
 
@@ -135,7 +148,7 @@ Serving it now:
 END
 [ -n "$seconds" ] || printf '\nCtrl-C ends it.\n'
 
-cabd serve "$store" --listen "127.0.0.1:$port" --set log_level=warn &
+cabd serve "$store" --listen "127.0.0.1:$port" --set log_level=warn ${ground[@]+"${ground[@]}"} &
 service=$!
 end() { kill -TERM "$service" 2>/dev/null || true; }
 # Ctrl-C reaches the service from the terminal: it ends when the answers in progress are sent.

@@ -17,6 +17,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Long answers pass through many threads in large pieces, which glibc's allocator gives back to the system each time and
+/// asks for again; with it a service that answers many clients also grows.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Usage errors end here with code 2; --help and --version with 0.
     let arguments = cli::Arguments::parse();

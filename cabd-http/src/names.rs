@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use cabd_core::catalog::{Catalog, FeatureType};
 use cabd_core::store::names::{Found, Names};
-use cabd_core::{CommitNumber, Error, FeatureQuery, Result, Store};
+use cabd_core::{CommitNumber, FeatureQuery, Result, Store};
 
+use crate::apart::apart;
 use crate::app::App;
 use crate::tiles;
 
@@ -66,8 +67,7 @@ pub(crate) async fn found(
     }
     let (app, question) = (app.clone(), question.clone());
     let search = move || app.names.names.find(&moment.catalog, &question);
-    let done = tokio::task::spawn_blocking(search).await;
-    done.map_err(|e| Error::internal("the names were not searched").because(e))
+    apart(search).await
 }
 
 /// Reads the names of a type's features, unless they are known.

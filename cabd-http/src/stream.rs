@@ -111,15 +111,18 @@ async fn handed_on(mut receiver: mpsc::Receiver<Result<Bytes>>) -> Result<Body> 
     Ok(Body::from_stream(all))
 }
 
-/// The differences between two states: a JSON object that begins with `frame` and ends its list, or lines without one.
+/// The differences between two states: a JSON object that begins with `frame` and ends its list, or lines without one. The
+/// answer holds `place` until its end.
 pub(crate) async fn differences(
     app: Arc<App>,
     query: DiffQuery,
     frame: Option<String>,
+    place: OwnedSemaphorePermit,
 ) -> Result<Body> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let stalled = app.settings.stalled_time();
     tokio::spawn(async move {
+        let _place = place;
         let written = write_differences(&app, query, frame, &sender, stalled).await;
         end(written, &sender, stalled).await;
     });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cabd_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags};
@@ -28,6 +28,11 @@ const BETWEEN_LOOKS: i32 = 2000;
 /// Readers that work at once, for each processor. A new connection parses the whole schema, some megabytes of triggers:
 /// more readers than processors cost more than they give.
 const READERS_A_PROCESSOR: usize = 2;
+/// How long a reader keeps its turn while what it has read is not taken: one whose taker is only busy needs no other reader beside
+/// it, which would be one connection more.
+const TAKEN_SOON: Duration = Duration::from_millis(20);
+/// How often it looks meanwhile.
+const BETWEEN_OFFERS: Duration = Duration::from_millis(1);
 /// How long closing waits for readers that are at work.
 const LAST_READERS: Duration = Duration::from_secs(2);
 
@@ -115,19 +120,26 @@ impl Reader {
     /// Hands on what was read, from a thread that may block; false when nobody takes it any more. While the taker is slow
     /// another reader has the turn.
     pub(crate) fn hand_on<T>(&self, to: &Sender<T>, item: T) -> bool {
-        match to.try_send(item) {
-            Ok(()) => true,
-            Err(TrySendError::Closed(_)) => false,
-            Err(TrySendError::Full(item)) => {
-                drop(self.turn.take());
-                if to.blocking_send(item).is_err() {
-                    return false;
-                }
-                let turn = self.pool.turns.clone().acquire_owned();
-                *self.turn.borrow_mut() = Handle::current().block_on(turn).ok();
-                true
+        let mut offered = item;
+        let begun = Instant::now();
+        loop {
+            offered = match to.try_send(offered) {
+                Ok(()) => return true,
+                Err(TrySendError::Closed(_)) => return false,
+                Err(TrySendError::Full(back)) => back,
+            };
+            if begun.elapsed() >= TAKEN_SOON {
+                break;
             }
+            std::thread::sleep(BETWEEN_OFFERS);
         }
+        drop(self.turn.take());
+        if to.blocking_send(offered).is_err() {
+            return false;
+        }
+        let turn = self.pool.turns.clone().acquire_owned();
+        *self.turn.borrow_mut() = Handle::current().block_on(turn).ok();
+        true
     }
 }
 

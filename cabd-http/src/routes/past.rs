@@ -14,6 +14,7 @@ use super::Answer;
 use super::features::missing;
 use crate::answer::{self, Head};
 use crate::app::{App, Tag};
+use crate::layers;
 use crate::problem::Problem;
 use crate::request::{Asked, Form};
 use crate::stream;
@@ -231,7 +232,10 @@ pub(super) async fn diff(app: Arc<App>, asked: Asked, _: Vec<String>) -> Answer 
             Some(format!("{{\"from\":{from},\"to\":{to},\"features\":["))
         }
     };
-    let body = stream::differences(app.clone(), query, frame).await?;
+    // However long it is, and as slowly as the client reads.
+    asked.slot.give_back();
+    let place = layers::turn(&app, &app.long).await?;
+    let body = stream::differences(app.clone(), query, frame, place).await?;
     Ok(answer.answer(&app, &asked, body))
 }
 

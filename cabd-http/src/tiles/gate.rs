@@ -1,6 +1,7 @@
 //! What every tile's request asks first: is the store still as it was? One look answers all who wait for it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cabd_core::store::tiles::{TileView, tile_views};
@@ -54,6 +55,16 @@ type Look = std::result::Result<Arc<Moment>, Arc<Error>>;
 pub(crate) struct Gate {
     waiting: Mutex<Waiting>,
     last: Mutex<Option<Arc<Moment>>>,
+    /// How many glances were begun.
+    glances: AtomicU64,
+    glance: Mutex<Glance>,
+}
+
+/// What the store could tell at once.
+#[derive(Debug, Default, Clone, Copy)]
+struct Glance {
+    number: u64,
+    seen: Option<(CommitNumber, i64)>,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +76,10 @@ struct Waiting {
 impl Gate {
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Option<Arc<Moment>>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,14 +102,28 @@ impl Drop for Looking {
 
 /// The look of before, where the store can tell at once that nobody has written since; else a look that began after the call.
 pub(crate) async fn present(app: &Arc<App>) -> Look {
-    if let Some((head, version)) = app.store.unmoved() {
-        let last = app.tiles.gate.last.lock();
-        let last = last.unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some((head, version)) = glance(app).await {
+        let last = app.tiles.gate.last().clone();
         if let Some(last) = last.filter(|l| l.head == head && l.catalog.version == version) {
             return Ok(last);
         }
     }
     now(app).await
+}
+
+/// [`cabd_core::Store::unmoved`], begun after the call: one glance for all who have come meanwhile.
+async fn glance(app: &App) -> Option<(CommitNumber, i64)> {
+    let gate = &app.tiles.gate;
+    let came = gate.glances.load(Ordering::SeqCst);
+    // Requests that were read already come here first.
+    tokio::task::yield_now().await;
+    let mut last = gate.glance.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.number <= came {
+        let number = gate.glances.fetch_add(1, Ordering::SeqCst) + 1;
+        let seen = app.store.unmoved();
+        *last = Glance { number, seen };
+    }
+    last.seen
 }
 
 /// A look that began after the call.
@@ -143,11 +172,7 @@ async fn look(app: &Arc<App>) -> Result<Arc<Moment>> {
     let store = app.store.as_ref();
     let (head, catalog) = store.moment().await?;
     let gate = &app.tiles.gate;
-    let last = gate
-        .last
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let last = gate.last().clone();
     let same = last.filter(|l| l.head == head && l.catalog.version == catalog.version);
     let (moment, is_new) = match same {
         Some(last) => (last, false),
@@ -164,7 +189,7 @@ async fn look(app: &Arc<App>) -> Result<Arc<Moment>> {
         tiles.forget(&moment, &changes);
     }
     if is_new {
-        *gate.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment.clone());
+        *gate.last() = Some(moment.clone());
     }
     Ok(moment)
 }

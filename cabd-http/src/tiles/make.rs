@@ -12,6 +12,7 @@ use cabd_core::{CommitNumber, Error, FeatureQuery, Lang, Result};
 use super::cache::{Flight, Found, Key, Made, Outcome, Subject};
 use super::gate::{Moment, now};
 use super::views;
+use crate::apart::apart;
 use crate::app::App;
 use crate::names;
 
@@ -304,12 +305,6 @@ pub(crate) async fn filtered(
     let ft = &view.feature_type;
     fill(store, &mut draft, ft, lang, question.as_of).await?;
     Ok(Made::new(apart(move || draw(&[draft])).await?))
-}
-
-/// Computes on a thread where others do not wait for it.
-async fn apart<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let done = tokio::task::spawn_blocking(f).await;
-    done.map_err(|e| Error::internal("the tile was not computed").because(e))
 }
 
 /// An error that others were told as well.

@@ -47,6 +47,8 @@ export function featureSource(page: Page): SourceSpecification {
   return { type: 'vector', tiles: [tileAddress(page)], maxzoom: DEEPEST, promoteId: 'cabd_id' };
 }
 
+/** How large a dot is, in pixels, by the logarithm of how many it stands for: neighbours stand 16 to 32 pixels apart. */
+export const DOT_SIZES = [[0.3, 3.5], [1, 5.5], [2, 9], [3, 12], [5, 15]] as const;
 /** Most letters of a label. */
 const LABEL = 48;
 
@@ -100,7 +102,7 @@ function drawn(page: Page, g: Ground, part: Part, font: string[]) {
     paint: {
       'circle-color': colour,
       'circle-opacity': 0.92,
-      'circle-radius': ['interpolate', ['linear'], ['log10', COUNT], 0.3, 4, 1, 6, 2, 10, 3, 14, 5, 18],
+      'circle-radius': ['interpolate', ['linear'], ['log10', COUNT], ...DOT_SIZES.flat()] as unknown as ExpressionSpecification,
       'circle-stroke-color': g.card,
       'circle-stroke-width': 1.2,
     },
@@ -124,7 +126,7 @@ function drawn(page: Page, g: Ground, part: Part, font: string[]) {
   const counts: LayerSpecification = {
     id: `${PREFIX}counts-${part.layer}`, type: 'symbol', ...of, filter: ['>=', COUNT, 10],
     layout: {
-      'text-field': SHORT, 'text-font': font, 'text-size': ['interpolate', ['linear'], ['log10', COUNT], 1, 10, 4, 13], 'text-padding': 1,
+      'text-field': SHORT, 'text-font': font, 'text-size': ['interpolate', ['linear'], ['log10', COUNT], 1, 9.5, 4, 11.5], 'text-padding': 0,
       'symbol-sort-key': ['-', 0, COUNT],
     },
     paint: { 'text-color': g.ring, 'text-halo-color': colour, 'text-halo-width': 1.2 },

@@ -4,7 +4,7 @@ import { PbfReader } from 'pbf';
 import { short } from '../lib/format.ts';
 import type { Page } from '../lib/page.svelte.ts';
 import type { Box } from '../lib/types.ts';
-import { partsOf, tileAddress } from './features.ts';
+import { DOT_SIZES, partsOf, tileAddress } from './features.ts';
 import type { Ground, World } from './ground.ts';
 
 /** Where a map looks: the middle in units of the world's width, the zoom, and which pixel the middle is. */
@@ -117,14 +117,11 @@ function found(tile: Tile & { read: VectorTile }, page: Page, place: (x: number,
   });
 }
 
-/** The sizes of `featureLayers`. */
-const STEPS = [[0.3, 4], [1, 6], [2, 10], [3, 14], [5, 18]] as const;
-
 function dot(context: CanvasRenderingContext2D, p: Found, g: Ground) {
   const order = Math.log10(p.count);
-  const above = STEPS.findIndex(([at]) => order < at);
-  const [a, b] = [STEPS[above - 1], STEPS[above]];
-  const radius = a && b ? a[1] + ((order - a[0]) / (b[0] - a[0])) * (b[1] - a[1]) : above === 0 ? 4 : 18;
+  const above = DOT_SIZES.findIndex(([at]) => order < at);
+  const [a, b] = [DOT_SIZES[above - 1], DOT_SIZES[above]];
+  const radius = a && b ? a[1] + ((order - a[0]) / (b[0] - a[0])) * (b[1] - a[1]) : DOT_SIZES.at(above)?.[1] ?? 0;
   context.beginPath();
   context.arc(...p.at, radius, 0, 7);
   context.fillStyle = p.colour;
@@ -133,7 +130,7 @@ function dot(context: CanvasRenderingContext2D, p: Found, g: Ground) {
   context.strokeStyle = g.card;
   context.stroke();
   if (p.count < 10) return;
-  context.font = `${Math.min(13, 10 + order - 1)}px Figtree, system-ui, sans-serif`;
+  context.font = `${Math.min(11.5, 9.5 + (order - 1) * (2 / 3))}px Figtree, system-ui, sans-serif`;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   context.fillStyle = g.ring;

@@ -72,6 +72,8 @@ for (const kind of kinds()) {
           assert.match(await v.page.textContent('main'), /cabd sample: dams/);
           const wide = await v.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           assert.ok(wide <= 0, 'nothing is wider than the screen');
+          const tall = await v.page.evaluate(() => document.documentElement.scrollHeight - innerHeight);
+          assert.ok(tall <= 0, 'nothing is below the screen');
           assert.deepEqual(await serious(v.page), []);
           await v.page.getByRole('link', { name: words.other }).click();
           await v.page.waitForFunction((before) => document.querySelector('main h1')?.textContent !== before, words.found);
