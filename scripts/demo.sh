@@ -98,7 +98,7 @@ if [ -d "$data/basemap-canvec" ] && [ -d "$data/basemap-natural-earth" ]; then
     show "A base map of rivers, lakes, boundaries and towns for the page" \
         cabd basemap build demo/base.pmtiles \
         "waterway:0-4=$canvec/15M_watercourses.geojson.gz" "waterway:5-8=$canvec/5M_watercourses.geojson.gz" \
-        "water:0-4=$earth/lakes_50m.geojson.gz" "water:5-8=$earth/lakes_10m_north_america.geojson.gz" \
+        "water:0-4=$earth/lakes_50m.geojson.gz" "water:5-8=$canvec/5M_waterbodies.geojson.gz" \
         "boundary=$earth/admin1_50m_ca_us.geojson.gz" "place=$earth/places_50m_ca.geojson.gz" \
         --attribution "Natural Earth" \
         --attribution "Contains information licensed under the Open Government Licence - Canada"

@@ -24,6 +24,9 @@ pub struct Ask {
     /// Only features that meet the box, in degrees
     #[arg(long, value_name = "XMIN,YMIN,XMAX,YMAX", allow_hyphen_values = true)]
     bbox: Option<String>,
+    /// Only features that share a point with the outline: a POLYGON or MULTIPOLYGON in WKT, longitude first
+    #[arg(long, value_name = "WKT")]
+    area: Option<String>,
     /// Nearest to this position first
     #[arg(long, value_name = "LON,LAT", allow_hyphen_values = true, conflicts_with_all = ["bbox", "sort"])]
     point: Option<String>,
@@ -88,6 +91,7 @@ impl Ask {
         ];
         let texts = [
             &self.bbox,
+            &self.area,
             &self.point,
             &self.attributes,
             &self.as_of,
@@ -125,6 +129,7 @@ impl Ask {
             let ids = self.id.iter().map(|text| id::parse("id", text.trim()));
             query.ids = Some(ids.collect::<Result<_>>()?);
         }
+        query.area = self.area.as_deref().map(str::parse).transpose()?;
         query.bbox = self.bbox.as_deref().map(str::parse::<Bbox>).transpose()?;
         query.near = self.point.as_deref().map(str::parse).transpose()?;
         if let Some(near) = &mut query.near {
@@ -202,6 +207,13 @@ mod tests {
                     ..ask()
                 },
                 "bbox",
+            ),
+            (
+                Ask {
+                    area: Some("POINT(1 2)".into()),
+                    ..ask()
+                },
+                "area",
             ),
             (
                 Ask {

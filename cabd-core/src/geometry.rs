@@ -4,6 +4,7 @@
 //! they differ by about a metre, below the accuracy of the data.
 
 mod area;
+mod outline;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +15,7 @@ use geozero::{CoordDimensions, ToGeo, ToJson, ToWkb, ToWkt};
 use serde::{Deserialize, Serialize};
 
 pub use area::{Area, Areas};
+pub use outline::Outline;
 
 use crate::error::{Error, Result};
 

@@ -162,8 +162,8 @@ pub(crate) fn counted(query: &FeatureQuery) -> (FeatureQuery, String) {
     }
     let q = &query;
     let key = format!(
-        "{} {:?} {:?} {:?} {:?} {} {:?}",
-        q.feature_type, q.types, q.filter, q.names, q.bbox, q.lang, q.as_of
+        "{} {:?} {:?} {:?} {:?} {:?} {} {:?}",
+        q.feature_type, q.types, q.filter, q.names, q.bbox, q.area, q.lang, q.as_of
     );
     (query, key)
 }

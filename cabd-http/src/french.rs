@@ -41,7 +41,7 @@ pub(crate) fn title(status: StatusCode, lang: Lang) -> &'static str {
 }
 
 /// Sentences of the core that can reach a client, `{}` standing for what varies.
-const SENTENCES: [(&str, &str); 36] = [
+const SENTENCES: [(&str, &str); 39] = [
     (
         "no such data source",
         "cette source de données n’existe pas",
@@ -85,6 +85,15 @@ const SENTENCES: [(&str, &str); 36] = [
         "la position n’est pas sur Terre",
     ),
     ("not a position", "pas une position"),
+    ("not an outline", "pas un contour"),
+    (
+        "the outline has too many positions",
+        "le contour a trop de positions",
+    ),
+    (
+        "the outline crosses itself or has no area",
+        "le contour se croise ou n’a pas de surface",
+    ),
     ("not a filter", "pas un filtre"),
     (
         "a filter needs two colons",
@@ -181,7 +190,16 @@ const EXPECTATIONS: [(&str, &str); 16] = [
     ),
 ];
 
-const MORE_EXPECTATIONS: [(&str, &str); 12] = [
+const MORE_EXPECTATIONS: [(&str, &str); 16] = [
+    ("a POLYGON or MULTIPOLYGON", "un POLYGON ou un MULTIPOLYGON"),
+    (
+        "a POLYGON or MULTIPOLYGON in WKT, longitude first",
+        "un POLYGON ou un MULTIPOLYGON en WKT, longitude d’abord",
+    ),
+    (
+        "rings of three corners or more that do not cross",
+        "des anneaux d’au moins trois sommets qui ne se croisent pas",
+    ),
     (
         "{} notnull, from, nosource or hassource",
         "{} notnull, from, nosource ou hassource",
@@ -217,6 +235,7 @@ const MORE_EXPECTATIONS: [(&str, &str); 12] = [
     ("RFC 3339, for example {}", "RFC 3339, par exemple {}"),
     ("at most {} characters", "au plus {} caractères"),
     ("at most {} levels", "au plus {} niveaux"),
+    ("at most {}", "au plus {}"),
     ("en or fr", "en ou fr"),
 ];
 

@@ -93,7 +93,7 @@ pub(crate) fn with_sources(asked: &Asked) -> Result<bool, Box<Problem>> {
     }
 }
 
-/// Reads `bbox`, and `types` of a super type.
+/// Reads `bbox` and `area`, and `types` of a super type.
 pub(crate) fn part(
     asked: &Asked,
     ft: &FeatureType,
@@ -102,6 +102,8 @@ pub(crate) fn part(
     let refuse = |e: cabd_core::Error| Box::new(Problem::of(&e));
     let bbox = asked.query.one("bbox")?.map(str::parse);
     query.bbox = bbox.transpose().map_err(refuse)?;
+    let area = asked.query.one("area")?.map(str::parse);
+    query.area = area.transpose().map_err(refuse)?;
     if ft.is_super() {
         let names = asked.query.all("types").flat_map(|t| t.split(','));
         query.types = names.map(|t| t.trim().to_owned()).collect();

@@ -27,6 +27,10 @@ fn parameter(name: &str) -> Value {
             json!({"type": "number"}),
             json!({"minItems": 4, "maxItems": 4}),
         ),
+        "area" => query(
+            "Only features that share a point with the outline: a POLYGON or MULTIPOLYGON in WKT, in degrees, longitude first.",
+            json!({"type": "string"}),
+        ),
         "point" => list(
             "Nearest to lon,lat first; needs max-results. It wins over bbox.",
             json!({"type": "number"}),
@@ -128,8 +132,9 @@ pub(crate) struct Operation<'a> {
     pub(crate) statuses: &'a [u16],
 }
 
-const LIST: [&str; 10] = [
+const LIST: [&str; 11] = [
     "bbox",
+    "area",
     "point",
     "max-results",
     "sort",
@@ -224,7 +229,7 @@ fn tiles() -> impl Iterator<Item = (String, Value)> {
             let typed = !part.is_empty();
             let mut parameters = vec!["z", "x", "y", "lang", "as-of"];
             if typed {
-                parameters.extend(["type", "bbox", "types", "filter", "namefilter"]);
+                parameters.extend(["type", "bbox", "area", "types", "filter", "namefilter"]);
             }
             let parameters: Vec<Value> = parameters.into_iter().map(parameter).collect();
             let problems: &[u16] = if typed { &[400, 404, 503] } else { &[400, 503] };
@@ -332,7 +337,15 @@ pub(crate) fn document(root: &str, most: u64) -> Value {
             Operation {
                 id: "countByValue",
                 summary: "How many features have each value",
-                parameters: &["type", "by", "bbox", "filter", "namefilter", "as-of"],
+                parameters: &[
+                    "type",
+                    "by",
+                    "bbox",
+                    "area",
+                    "filter",
+                    "namefilter",
+                    "as-of",
+                ],
                 forms: &json_only,
                 schema: "Summary",
                 list: false,

@@ -30,8 +30,6 @@ use crate::settings::Settings;
 #[allow_missing = true]
 struct Built;
 
-/// Whether questions take `area`, a polygon: the page offers to draw outlines.
-const AREA: bool = false;
 /// Whether questions take `as-of`, and features have a history: the page shows both.
 const PAST: bool = true;
 /// Path of the base map.
@@ -231,7 +229,6 @@ fn filled(built: &str, app: &App, lang: Lang, base: &str) -> String {
         "basemap": !s.basemap.is_empty(),
         "styleUrl": s.style_url,
         "admin": s.status,
-        "area": AREA,
         "past": PAST,
         "version": env!("CARGO_PKG_VERSION"),
     });

@@ -94,7 +94,8 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// The parameters of the query by which an error of the core may be named.
-const PARAMETERS: [&str; 16] = [
+const PARAMETERS: [&str; 17] = [
+    "area",
     "attribute",
     "since",
     "from",

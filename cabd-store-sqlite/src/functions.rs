@@ -25,6 +25,7 @@ use rusqlite::Connection;
 /// | `cabd_fold(text)` | a name folded for search, as `cabd_core::value::fold_name` |
 /// | `cabd_micros(text)` | a date or date-time as microseconds since 1970 in UTC |
 /// | `cabd_intersects(geom, minx, miny, maxx, maxy)` | 1 if geometry and box share a point, boundaries included, else 0 |
+/// | `cabd_meets(geom, wkb)` | the same with polygons as WKB instead of a box |
 /// | `cabd_distance(geom, lon, lat)` | great-circle metres from the position to the geometry, whole millimetres |
 ///
 /// What an argument does not allow is NULL, as in SpatiaLite.

@@ -44,9 +44,9 @@ use futures::future::BoxFuture;
 
 pub use cases::{
     arrow, audit, bad_input, capabilities, catalogue, concurrency, derived, editing, evolution,
-    evolution_of_types, feed, filters, followed, identity, labels, logged, merging, names, paging,
-    parts, past, proof, queries, reverting, sourced, space, supers, survival, tiles, updates,
-    values, writing,
+    evolution_of_types, feed, filters, followed, identity, labels, logged, merging, names,
+    outlines, paging, parts, past, proof, queries, reverting, sourced, space, supers, survival,
+    tiles, updates, values, writing,
 };
 
 use crate::store::Store;

@@ -134,6 +134,10 @@ pub fn matches(pred: &Pred, row: &dyn RowAccess) -> Result<bool> {
             Some(g) => g.intersects(bbox)?,
             None => false,
         },
+        Pred::Meets(outline) => match row.geometry() {
+            Some(g) => outline.meets(g)?,
+            None => false,
+        },
         Pred::NamedBy {
             schema,
             table,

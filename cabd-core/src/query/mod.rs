@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 pub(crate) use sources::unknown as unknown_source;
 
-use crate::geometry::Bbox;
+use crate::geometry::{Bbox, Outline};
 use crate::id::CommitNumber;
 use crate::lang::Lang;
 use crate::page::{Cursor, Near};
@@ -69,6 +69,8 @@ pub struct FeatureQuery {
     pub names: Vec<NameFilter>,
     /// Only features that intersect the box. Ignored when `near` is given.
     pub bbox: Option<Bbox>,
+    /// Only features that share a point with the outline.
+    pub area: Option<Outline>,
     /// Nearest first, distances rounded to the millimetre, then the identifier; sort keys are refused beside it.
     pub near: Option<Near>,
     /// Which attributes.
@@ -107,6 +109,7 @@ impl FeatureQuery {
             filter: None,
             names: vec![],
             bbox: None,
+            area: None,
             near: None,
             select: Selection::All,
             geometry: true,

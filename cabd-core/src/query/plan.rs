@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::catalog::{CodeList, FeatureType};
 use crate::feature::Layout;
-use crate::geometry::{Bbox, Geometry};
+use crate::geometry::{Bbox, Geometry, Outline};
 use crate::lang::Lang;
 use crate::page::Near;
 use crate::value::{DataType, Value};
@@ -149,6 +149,8 @@ pub enum Pred {
     ArrayTextContains(Expr, String),
     /// The effective geometry intersects the box.
     Intersects(Bbox),
+    /// The effective geometry shares a point with the outline.
+    Meets(Outline),
     /// The identifier is a value of another table's column.
     NamedBy {
         /// Schema of the other table.
@@ -201,7 +203,7 @@ impl Pred {
             | Pred::ArrayHas(e, _)
             | Pred::ArrayTextIn(e, _)
             | Pred::ArrayTextContains(e, _) => e.tables(out),
-            Pred::Const(_) | Pred::Intersects(_) | Pred::NamedBy { .. } => {}
+            Pred::Const(_) | Pred::Intersects(_) | Pred::Meets(_) | Pred::NamedBy { .. } => {}
         }
     }
 }
@@ -215,7 +217,7 @@ pub struct Branch {
     pub select: Vec<Expr>,
     /// Which rows, the box included.
     pub filter: Pred,
-    /// The box alone, for the spatial index; already part of `filter`.
+    /// A box for the spatial index, of which `filter` tells as much or more.
     pub bbox: Option<Bbox>,
 }
 

@@ -563,6 +563,14 @@ fn conditions(path: &Path<'_>, q: &FeatureQuery) -> Result<(Pred, Option<Bbox>)>
         bbox = Some(b);
         filter = filter.and(Pred::Intersects(b));
     }
+    if let Some(area) = &q.area {
+        let around = area.bounds();
+        match bbox.map_or(Some(around), |b| b.common(&around)) {
+            Some(both) => bbox = Some(both),
+            None => filter = Pred::Const(false),
+        }
+        filter = filter.and(Pred::Meets(area.clone()));
+    }
     if let Some(f) = &q.filter {
         filter = filter.and(lower_filter(path, f)?);
     }

@@ -33,7 +33,7 @@ pub(super) const ROOTS: [&str; 2] = ["/tiles/", "/clustertile/"];
 /// The deepest zoom at which something new is to be seen; maps draw further ones from it.
 const USEFUL_ZOOM: u8 = 16;
 /// The parameters that choose features of a tile.
-const CONDITIONS: [&str; 4] = ["filter", "namefilter", "bbox", "types"];
+const CONDITIONS: [&str; 5] = ["filter", "namefilter", "bbox", "area", "types"];
 const DESCRIPTION: &str = "tilejson.json";
 /// A request with more headers goes the whole way, where their sizes are checked.
 const PLAIN_HEADERS: usize = 40;
@@ -90,7 +90,8 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Ans
     if let Some(asked) = asked.filter(|a| {
         CONDITIONS.iter().any(|name| {
             // A tile of every type has a layer for each, and is always whole.
-            let narrows = !["bbox", "types"].contains(name) || wanted.feature_type.is_some();
+            let narrows =
+                !["bbox", "area", "types"].contains(name) || wanted.feature_type.is_some();
             narrows && a.query.has(name)
         })
     }) {

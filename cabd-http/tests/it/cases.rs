@@ -140,6 +140,14 @@ async fn a_box_and_a_point_choose_by_place(here: &Here) {
         ),
         ("bbox=-75.2,45.6,-76,45&types=dams", vec!["Mill Dam"]),
         ("bbox=0,0,1,1", vec![]),
+        (
+            "area=POLYGON((-76%2045,-75%2045,-75.5%2045.9,-76%2045))&types=dams",
+            vec!["Mill Dam"],
+        ),
+        (
+            "area=POLYGON((-76%2045,-75%2045,-75.5%2045.9,-76%2045))&bbox=0,0,1,1",
+            vec![],
+        ),
         ("point=-75.5,45.4&max-results=2", vec!["-", "Mill Dam"]),
         // The point wins.
         (

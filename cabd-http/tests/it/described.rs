@@ -81,5 +81,9 @@ pub async fn a_tile_is_narrowed_by_types_and_box(here: &Here) {
     let (_, near) = of("bbox=-75.6,45.3,-75.4,45.5").await;
     assert!(near.len() < all.len() && near.contains(&id(1).to_string()));
     assert_eq!(of("bbox=1,1,2,2").await.0, 204);
+    let around = "area=POLYGON((-75.6%2045.3,-75.4%2045.3,-75.5%2045.5,-75.6%2045.3))";
+    let (_, around) = of(around).await;
+    assert!(around.len() < all.len() && around.contains(&id(1).to_string()));
+    assert_eq!(of("area=POLYGON((1%201,2%201,1%202,1%201))").await.0, 204);
     assert_eq!(of("bbox=1,1,2").await.0, 400);
 }

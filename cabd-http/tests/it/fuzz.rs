@@ -89,6 +89,7 @@ fn parameter(r: &mut Random) -> String {
     let name = r.one(&[
         "bbox",
         "bbox",
+        "area",
         "point",
         "max-results",
         "max-results",
@@ -126,6 +127,25 @@ fn parameter(r: &mut Random) -> String {
                 "-76, 45, -74, 47",
                 "NaN,0,1,1",
                 "1e999,0,1,1",
+            ])
+            .to_owned(),
+        "area" => r
+            .one(&[
+                "POLYGON((-76 45,-74 45,-75 47,-76 45))",
+                "POLYGON((-76 45,-74.5 45.25,-75 46.5,-76 45),(-75.5 45.5,-75 45.5,-75 46,-75.5 45.5))",
+                "MULTIPOLYGON(((-76 45,-75 45,-75 46,-76 45)),((-74 46,-73 46,-73 47,-74 46)))",
+                "POLYGON((0 0,1 0,0 1,0 0))",
+                "POLYGON((0 0,1 1,1 0,0 1,0 0))",
+                "POLYGON((0 0,1 1,2 2,0 0))",
+                "POLYGON EMPTY",
+                "POLYGON((0 0,NaN 1,1 0,0 0))",
+                "POLYGON((0 0,1e999 1,1 0,0 0))",
+                "POINT(1 2)",
+                "GEOMETRYCOLLECTION(POLYGON((0 0,1 0,0 1,0 0)))",
+                "SRID=4326;POLYGON((0 0,1 0,0 1,0 0))",
+                "POLYGON((0 0",
+                "x",
+                "",
             ])
             .to_owned(),
         "point" => r

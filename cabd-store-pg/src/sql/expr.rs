@@ -273,6 +273,15 @@ impl<'a> Scope<'a> {
                 )
             }
             Pred::Intersects(b) => self.intersects(sql, b)?,
+            Pred::Meets(outline) => {
+                let index = self.in_index_box(sql, &outline.bounds())?;
+                let shape = outline.geometry().to_wkt()?;
+                let shape = sql.value(Value::Text(shape).into(), "text")?;
+                format!(
+                    "{index} AND ST_Intersects({}, ST_GeomFromText({shape}, {SRID}))",
+                    self.geometry()?
+                )
+            }
             Pred::NamedBy {
                 schema,
                 table,

@@ -1,6 +1,6 @@
 //! cabd's own functions. SQLite refuses them in triggers and views (DIRECTONLY), so no file comes to depend on them.
 
-use cabd_core::geometry::great_circle_m;
+use cabd_core::geometry::{Outline, great_circle_m};
 use geo::{
     Closest, ClosestPoint, CoordsIter, Distance, Euclidean, Geometry, Intersects, Line, Point,
     Rect, coord,
@@ -38,6 +38,17 @@ pub(super) fn register(conn: &Connection) -> Result<()> {
             return Ok(None);
         };
         Ok(intersects(blob, [minx, miny, maxx, maxy]))
+    })?;
+    conn.create_scalar_function("cabd_meets", 2, flags, |ctx| {
+        // The outline is the same for every row: SQLite keeps it with the statement.
+        let outline = ctx.get_or_create_aux(1, |value| match value.as_blob() {
+            Ok(wkb) => Outline::new(cabd_core::Geometry::from_wkb(wkb)?),
+            Err(_) => Err(cabd_core::Error::invalid("not an outline")),
+        });
+        let (Ok(blob), Ok(outline)) = (ctx.get_raw(0).as_blob(), outline) else {
+            return Ok(None);
+        };
+        Ok(shape::geometry(blob).map(|g| outline.shape().intersects(&g)))
     })?;
     conn.create_scalar_function("cabd_distance", 3, flags, |ctx| {
         let (Ok(blob), Some(lon), Some(lat)) =

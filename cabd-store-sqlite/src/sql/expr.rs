@@ -334,6 +334,11 @@ impl Text {
                 }
                 self.push(") = 1)");
             }
+            Pred::Meets(outline) => {
+                self.push(&format!("(cabd_meets({}, ", geometry(ft)?));
+                self.raw(SqlValue::Blob(outline.geometry().to_wkb()));
+                self.push(") = 1)");
+            }
             Pred::NamedBy {
                 schema,
                 table,

@@ -18,6 +18,7 @@ pub mod labels;
 pub mod logged;
 pub mod merging;
 pub mod names;
+pub mod outlines;
 pub mod paging;
 pub mod parts;
 pub mod past;
@@ -163,6 +164,11 @@ macro_rules! __conformance_cases {
                 the_distance_to_a_line_or_area_is_to_its_nearest_point
                 pages_of_the_nearest_follow_one_another
                 a_place_not_on_earth_is_refused
+            }
+            outlines {
+                an_outline_holds_its_edges_and_corners
+                an_outline_narrows_with_every_other_condition
+                lines_and_areas_are_in_an_outline_that_they_touch
             }
             paging {
                 nulls_come_last_upwards_and_downwards

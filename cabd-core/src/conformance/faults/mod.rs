@@ -34,6 +34,10 @@ pub enum Fault {
     SortWithoutCase,
     BoxWithoutEdges,
     BoxOfBounds,
+    /// An outline is taken for the box around it.
+    OutlineOfBounds,
+    /// An outline is not asked for beside a box.
+    OutlineForgotten,
     NearByDegrees,
     CursorRepeatsItsRow,
     CountHeedsLimit,
@@ -67,7 +71,7 @@ pub enum Fault {
 }
 
 /// Each fault with cases, as `file::name`, that must catch it.
-pub const FAULTS: [(Fault, &[&str]); 37] = [
+pub const FAULTS: [(Fault, &[&str]); 39] = [
     (
         Fault::NegationForgetsNulls,
         &[
@@ -112,6 +116,14 @@ pub const FAULTS: [(Fault, &[&str]); 37] = [
             "space::a_line_is_in_a_box_only_where_it_passes",
             "space::a_box_in_the_hole_of_an_area_is_outside_it",
         ],
+    ),
+    (
+        Fault::OutlineOfBounds,
+        &["outlines::an_outline_holds_its_edges_and_corners"],
+    ),
+    (
+        Fault::OutlineForgotten,
+        &["outlines::an_outline_narrows_with_every_other_condition"],
     ),
     (
         Fault::NearByDegrees,

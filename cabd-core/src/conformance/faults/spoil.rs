@@ -100,6 +100,10 @@ pub(super) fn query(fault: Fault, q: &FeatureQuery) -> FeatureQuery {
             out.bbox = None;
             out.geometry = true;
         }
+        Fault::OutlineOfBounds if q.bbox.is_none() => {
+            out.bbox = out.area.take().map(|a| a.bounds());
+        }
+        Fault::OutlineForgotten if q.bbox.is_some() => out.area = None,
         Fault::NearByDegrees if q.near.is_some() => {
             (out.limit, out.offset, out.geometry) = (None, 0, true);
         }

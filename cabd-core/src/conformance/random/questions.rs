@@ -64,6 +64,13 @@ pub(super) fn question(catalog: &Catalog, model: &Model, rng: &mut ChaCha8Rng) -
         let (a, b) = (values::position(rng), values::position(rng));
         q.bbox = Some(Bbox::new(a.0, a.1, b.0, b.1).unwrap());
     }
+    if rng.random_bool(0.15) {
+        let corners = [0; 4].map(|_| values::position(rng));
+        let corners = corners.map(|(x, y)| format!("{x} {y}"));
+        let wkt = format!("POLYGON(({}, {}))", corners.join(","), corners[0]);
+        // Many that are drawn at random cross themselves.
+        q.area = wkt.parse().ok();
+    }
     let near = rng.random_bool(0.15);
     if near {
         let (x, y) = values::position(rng);

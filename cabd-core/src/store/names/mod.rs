@@ -318,7 +318,7 @@ impl Found {
 
 /// Whether a question has no condition but names and types.
 fn is_bare(q: &FeatureQuery) -> bool {
-    let place = q.bbox.is_none() && q.near.is_none();
+    let place = q.bbox.is_none() && q.area.is_none() && q.near.is_none();
     place && q.ids.is_none() && q.filter.is_none() && q.after.is_none()
 }
 

@@ -13,8 +13,6 @@ export interface Config {
   basemap: boolean;
   styleUrl: string;
   admin: boolean;
-  /** Whether an area may be a polygon. */
-  area: boolean;
   /** Whether the service tells what was: histories, and answers as of a date. */
   past: boolean;
   version: string;

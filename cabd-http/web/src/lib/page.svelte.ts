@@ -17,7 +17,7 @@ export interface Move {
 function readConfig(): Config {
   const fallback: Config = {
     api: 'cabd-api', all: 'all_features', maxFeatures: 55_000, licence: '', formats: ['json', 'geojson', 'csv'],
-    basemap: false, styleUrl: '', admin: false, area: false, past: false, version: '',
+    basemap: false, styleUrl: '', admin: false, past: false, version: '',
   };
   try {
     const written = JSON.parse(document.getElementById('cabd')?.textContent ?? '{}') as Partial<Config> & { cabd?: number };
