@@ -243,8 +243,10 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
         if answer.is_known(asked) {
             return Ok(answer.not_modified(app, asked));
         }
-        // Without a limit the rows come in the store's own order, the first at once.
-        let limited = returned < total || list.query.near.is_some();
+        // Without a limit the rows come in the store's own order, the first at once. A short answer to who set one comes in
+        // order, also where it holds everything.
+        let ordered = list.most.is_some() && returned <= LONG;
+        let limited = returned < total || list.query.near.is_some() || ordered;
         list.query.limit = limited.then_some(returned);
         list.query.offset = list.offset;
         let place = match returned > LONG {
