@@ -182,9 +182,10 @@ async fn once(
         load.waits.push((question.kind, got.whole));
     } else {
         let path = question.path.split('?').next().unwrap_or_default();
+        let what: Vec<&str> = path.split('/').take(4).collect();
         *load
             .errors
-            .entry(format!("{} {path}", got.status))
+            .entry(format!("{} {}", got.status, what.join("/")))
             .or_default() += 1;
     }
     Ok(())

@@ -116,7 +116,7 @@ impl AuditStore for PgStore {
     }
 
     async fn changes(&self, query: &ChangeQuery) -> Result<BoxStream<LogEntry>> {
-        let mut session = self.pool.session().await?;
+        let mut session = self.pool.streaming().await?;
         let log = self.log_reader(&mut session).await?;
         let q = changes(log.catalog(), query)?;
         self.stream(session, &q.text, q.params, move |wires, row| {
@@ -130,7 +130,7 @@ impl AuditStore for PgStore {
         after: CommitNumber,
         until: Option<CommitNumber>,
     ) -> Result<BoxStream<Changeset>> {
-        let session = self.pool.session().await?;
+        let session = self.pool.streaming().await?;
         let text = include_str!("../sql/changesets.sql");
         let params = vec![
             Param::from(after.0),

@@ -115,7 +115,7 @@ fn is_outdated(e: &Error) -> bool {
 
 impl PgStore {
     async fn open_features(&self, query: &FeatureQuery) -> Result<FeatureStream> {
-        let mut session = self.pool.session().await?;
+        let mut session = self.pool.streaming().await?;
         let catalog = self.catalog_on(&mut session).await?;
         let plan = plan(&catalog, query)?;
         // Counting boxes and reading them must see the same rows.
@@ -152,7 +152,7 @@ impl PgStore {
     }
 
     async fn open_records(&self, query: &RecordQuery) -> Result<RecordStream> {
-        let mut session = self.pool.session().await?;
+        let mut session = self.pool.streaming().await?;
         let catalog = self.catalog_on(&mut session).await?;
         let table = catalog.table(&query.relation)?;
         let (text, columns) = rows::records(table, query)?;

@@ -173,7 +173,7 @@ impl Store for PgStore {
     }
 
     fn reads_at_once(&self) -> Option<usize> {
-        Some(pool::CONNECTIONS)
+        Some(pool::STREAMS)
     }
 
     fn capabilities(&self) -> Capabilities {

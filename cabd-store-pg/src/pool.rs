@@ -1,11 +1,13 @@
 //! Connections: a pool, and sessions that leave no work behind when they are dropped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
     ManagerConfig, Object, Pool as Inner, PoolError, RecyclingMethod, Runtime,
 };
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, Statement};
 
 use cabd_core::error::{Error, ErrorKind, Result};
@@ -15,6 +17,9 @@ use crate::tls::Tls;
 
 /// Connections of one store, at most.
 pub(crate) const CONNECTIONS: usize = 16;
+/// Of these, most that streams hold, as long as somebody reads them: who reads one may ask something else meanwhile, and for that
+/// there is always another connection.
+pub(crate) const STREAMS: usize = 12;
 /// Longest wait for a free connection.
 const WAIT: Duration = Duration::from_secs(30);
 /// Prepared statements a connection keeps; past that it starts anew.
@@ -24,6 +29,7 @@ const STATEMENTS: usize = 400;
 #[derive(Clone)]
 pub(crate) struct Pool {
     inner: Inner,
+    streams: Arc<Semaphore>,
     tls: Tls,
     location: String,
 }
@@ -43,6 +49,7 @@ impl Pool {
             .map_err(|e| Error::internal("no connection pool").because(e))?;
         Ok(Self {
             inner,
+            streams: Arc::new(Semaphore::new(STREAMS)),
             tls,
             location,
         })
@@ -60,10 +67,7 @@ impl Pool {
     pub(crate) async fn session(&self) -> Result<Session> {
         let object = self.inner.get().await.map_err(|e| match e {
             PoolError::Backend(e) => connecting(e, &self.location),
-            PoolError::Timeout(_) => Error::new(
-                ErrorKind::Busy,
-                format!("all {CONNECTIONS} connections are in use"),
-            ),
+            PoolError::Timeout(_) => busy(),
             PoolError::Closed => Error::new(ErrorKind::Unreachable, "the store is closed"),
             other => Error::internal("no connection").because(other),
         })?;
@@ -72,12 +76,35 @@ impl Pool {
             tls: self.tls.clone(),
             runtime: Handle::try_current().ok(),
             dirty: false,
+            stream: None,
         })
+    }
+
+    /// A connection for rows that are read one after the other, as fast as somebody takes them.
+    ///
+    /// # Errors
+    /// As [`Pool::session`].
+    pub(crate) async fn streaming(&self) -> Result<Session> {
+        let place = self.streams.clone().acquire_owned();
+        let place = tokio::time::timeout(WAIT, place).await;
+        let Ok(Ok(place)) = place else {
+            return Err(busy());
+        };
+        let mut session = self.session().await?;
+        session.stream = Some(place);
+        Ok(session)
     }
 
     pub(crate) fn close(&self) {
         self.inner.close();
     }
+}
+
+fn busy() -> Error {
+    Error::new(
+        ErrorKind::Busy,
+        format!("all {CONNECTIONS} connections are in use"),
+    )
 }
 
 /// A connection in use. Dropped in the middle of its work, the work is cancelled and rolled back.
@@ -86,6 +113,8 @@ pub(crate) struct Session {
     tls: Tls,
     runtime: Option<Handle>,
     dirty: bool,
+    /// The place of a stream, given back with the connection.
+    stream: Option<OwnedSemaphorePermit>,
 }
 
 impl Session {
@@ -156,6 +185,7 @@ impl Drop for Session {
             return;
         };
         let (tls, token) = (self.tls.clone(), object.cancel_token());
+        let stream = self.stream.take();
         match &self.runtime {
             Some(runtime) => {
                 runtime.spawn(async move {
@@ -164,6 +194,7 @@ impl Drop for Session {
                     // gets it again. Whether the rollback is answered does not matter: the server rolls back anyway.
                     let _ = object.batch_execute("ROLLBACK").await;
                     drop(Object::take(object));
+                    drop(stream);
                 });
             }
             None => drop(Object::take(object)),

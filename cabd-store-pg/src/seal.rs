@@ -235,7 +235,7 @@ impl ProofStore for PgStore {
     }
 
     async fn seals(&self, after: CommitNumber) -> Result<BoxStream<Seal>> {
-        let session = self.pool.session().await?;
+        let session = self.pool.streaming().await?;
         let params = vec![Param::from(after.0)];
         self.stream(session, sql::SEALS, params, |_, row| seal_of(row))
             .await
@@ -246,7 +246,7 @@ impl ProofStore for PgStore {
     }
 
     async fn stored_rows(&self, query: &StoredRows) -> Result<BoxStream<StoredRow>> {
-        let session = self.pool.session().await?;
+        let session = self.pool.streaming().await?;
         let until = query.until.map_or(i64::MAX, |c| c.0);
         let params = vec![Param::from(query.after.0), Param::from(until)];
         let text = sql::rows(query.after.0, query.only_people);

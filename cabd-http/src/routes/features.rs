@@ -27,7 +27,7 @@ use crate::urls::{Urls, type_attribute};
 /// The forms of lists and features, the default first.
 pub(crate) const FORMS: [Form; 3] = [Form::Json, Form::GeoJson, Form::Csv];
 /// More features than this are read while the client reads them.
-const LONG: u64 = 2048;
+const LONG: u64 = 512;
 /// How often a question is asked again because somebody wrote between counting and reading.
 const ATTEMPTS: usize = 4;
 
@@ -249,7 +249,8 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
         let limited = returned < total || list.query.near.is_some() || ordered;
         list.query.limit = limited.then_some(returned);
         list.query.offset = list.offset;
-        let place = match returned > LONG {
+        // An earlier state is read from several streams.
+        let place = match returned > LONG || at.is_some() {
             // A client may read it for as long as it likes: others are answered meanwhile.
             true => {
                 asked.slot.give_back();
@@ -258,9 +259,17 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
             false => None,
         };
         let narrow = names::narrowed(named.as_ref(), &list.query);
+        // Asked before: who holds a stream asks for no other.
+        let options = WriteOptions {
+            lang: asked.lang,
+            metadata: Some(metadata(app, catalog, ft, &list).await?),
+            service_root: Some(asked.root.clone()),
+            sources: names(app, &list.query).await?,
+            ..WriteOptions::default()
+        };
         let features = app.store.features(&narrow).await?;
         // An earlier state stays as it is.
-        let unchanged = at.is_some() || present(app).await?.head == head;
+        let unchanged = at.is_some() || is_head(app, head).await?;
         if !unchanged && attempt < ATTEMPTS {
             continue;
         }
@@ -271,13 +280,6 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
         if form == Form::Csv {
             answer = answer.with("content-disposition", file_name(ft));
         }
-        let options = WriteOptions {
-            lang: asked.lang,
-            metadata: Some(metadata(app, catalog, ft, &list).await?),
-            service_root: Some(asked.root.clone()),
-            sources: names(app, &list.query).await?,
-            ..WriteOptions::default()
-        };
         let format = match form {
             Form::Csv => Format::Csv,
             _ => Format::GeoJson,
@@ -286,6 +288,14 @@ async fn list(app: &Arc<App>, asked: &Asked, name: Option<&str>) -> Answer {
         let body = stream::body(features, format, options, urls, stalled, place).await?;
         return Ok(answer.answer(app, asked, body));
     }
+}
+
+/// Whether a commit is still the newest. Who asks may hold a stream: to follow the changes could need another, and wait for ever.
+async fn is_head(app: &App, head: CommitNumber) -> cabd_core::Result<bool> {
+    Ok(match app.store.unmoved() {
+        Some((newest, _)) => newest == head,
+        None => app.store.head().await? == head,
+    })
 }
 
 /// The names of data sources, where they are shown.
