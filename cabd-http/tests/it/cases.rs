@@ -50,6 +50,7 @@ cases! {
     a_sorted_list_goes_on_after_an_offset
     a_tile_is_narrowed_by_types_and_box
     a_summary_counts_each_value_of_what_passes
+    more_clients_than_connections_are_all_answered
     every_data_source_is_listed_with_its_attribution
     the_dictionary_is_served_in_the_asked_language
     collections_are_found_from_the_landing_page
@@ -623,6 +624,25 @@ async fn a_sorted_list_goes_on_after_an_offset(here: &Here) {
     let wrong = here.get("/features/dams?sort=heigth_m").await;
     assert_eq!(wrong.status, 400);
     assert_eq!(wrong.json()["errors"][0]["parameter"], "sort");
+}
+
+async fn more_clients_than_connections_are_all_answered(here: &Here) {
+    // Each holds rows of the store while it asks for more, and none asks the same as another.
+    let all = (0..120).map(|n| {
+        let east = -75.2 + f64::from(n) / 1000.0;
+        let path = match n % 4 {
+            0 => format!("/features?bbox=-76,45,{east},45.6&sources=true"),
+            1 => format!("/features/dams?bbox=-76,45,{east},45.6&max-results=5&format=csv"),
+            2 => format!("/features/dams?point={east},45.4&max-results=2"),
+            _ => format!("/tiles/dams/0/0/0.mvt?bbox=-76,45,{east},45.6"),
+        };
+        async move { (here.get(&path).await.status.as_u16(), path) }
+    });
+    let all = futures::future::join_all(all);
+    let all = tokio::time::timeout(std::time::Duration::from_secs(25), all).await;
+    for (status, path) in all.expect("every client is answered in time") {
+        assert_eq!(status, 200, "{path}");
+    }
 }
 
 async fn a_summary_counts_each_value_of_what_passes(here: &Here) {
