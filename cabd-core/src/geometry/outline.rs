@@ -57,10 +57,8 @@ impl Outline {
                 .value(positions)
                 .expected(format!("at most {}", Self::MOST_POSITIONS)));
         }
-        let crossing = shape.check_validation().err().map(|e| e.to_string());
-        if let Some(why) = crossing.or_else(|| is_flat(&shape).then(|| "no area".to_owned())) {
+        if !shape.is_valid() || is_flat(&shape) {
             return Err(refused("the outline crosses itself or has no area")
-                .value(why)
                 .expected("rings of three corners or more that do not cross"));
         }
         let bounds = geometry.bounds()?;
