@@ -102,7 +102,7 @@ if [ -d "$data/basemap-canvec" ] && [ -d "$data/basemap-natural-earth" ]; then
         "boundary=$earth/admin1_50m_ca_us.geojson.gz" "place=$earth/places_50m_ca.geojson.gz" \
         --attribution "Natural Earth" \
         --attribution "Contains information licensed under the Open Government Licence - Canada"
-    ground=(--set basemap=demo/base.pmtiles)
+    ground=(--basemap demo/base.pmtiles)
 fi
 
 show "What came in, from where, and the attribution to show with it" cabd info "$store"

@@ -47,6 +47,9 @@ pub struct Serve {
     /// Most features in one answer [setting max_features; 55000 unless set]
     #[arg(long, value_name = "N")]
     max_features: Option<u64>,
+    /// A PMTiles file below the features of the page, as `cabd basemap build` makes it [setting basemap]
+    #[arg(long, value_name = "FILE")]
+    basemap: Option<String>,
     /// Any setting
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -109,6 +112,7 @@ impl Serve {
         let named = [
             ("store", self.store.clone()),
             ("listen", self.listen.map(|a| a.to_string())),
+            ("basemap", self.basemap.clone()),
             ("prefix", self.prefix.clone()),
             ("public_url", self.public_url.clone()),
             ("max_features", self.max_features.map(|n| n.to_string())),
